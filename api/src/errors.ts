@@ -34,7 +34,10 @@ export class GridError extends Error {
   code: ErrorCode
   details: ErrorDetails
   constructor(code: ErrorCode, message?: string, details: ErrorDetails = {}) {
-    super(message ?? errorCodes[code].says, details.cause === undefined ? undefined : { cause: details.cause })
+    super(
+      message ?? errorCodes[code].says,
+      details.cause === undefined ? undefined : { cause: details.cause },
+    )
     this.code = code
     this.details = details
   }

@@ -20,7 +20,8 @@ export function randomText(length: number): string {
   let text = ''
   while (text.length < length) {
     // 252 = 7 × 36: larger bytes are thrown away, or the first letters would come more often.
-    for (const byte of randomBytes(length)) if (byte < 252 && text.length < length) text += alphabet[byte % 36]
+    for (const byte of randomBytes(length))
+      if (byte < 252 && text.length < length) text += alphabet[byte % 36]
   }
   return text
 }
