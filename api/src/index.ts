@@ -1,1 +1,7 @@
 export * from './errors.ts'
+export * from './base.ts'
+export * from './client.ts'
+export * from './contract.ts'
+export * from './experiments.ts'
+export * from './live.ts'
+export * from './teams.ts'

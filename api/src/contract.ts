@@ -1,0 +1,15 @@
+import { experiments } from './experiments.ts'
+import { instance, invitations, me, projects, teams, users } from './teams.ts'
+
+/** Every REST endpoint. Server, web, CLI, tests and the OpenAPI document derive from this value. */
+export const contract = { instance, me, users, teams, invitations, projects, experiments }
+
+export type Contract = typeof contract
+
+/** Endpoints that answer without a signed-in person; each checks its own token or says nothing private. */
+export const openEndpoints: readonly string[] = [
+  'instance.about',
+  'instance.setUp',
+  'instance.signUp',
+  'invitations.get',
+]
