@@ -1,0 +1,32 @@
+import type { OrganisationRole, TeamRole } from '@teamgrid/api'
+
+/** Who asks: proven once per request, then handed to every use case as its first argument. */
+export type Actor = {
+  kind: 'person' | 'service' | 'operator' | 'anonymous'
+  /** Null for the operator and for anonymous. */
+  userId: string | null
+  username: string
+  name: string
+  organisationRole: OrganisationRole
+  memberships: ReadonlyMap<string, { role: TeamRole; slug: string }>
+  /** Team that gets work which names none; null for the operator and for anonymous. */
+  defaultTeamId: string | null
+  /** `cookie`, `key:<id>`, `operator` or `none`; goes into the activity log. */
+  via: string
+  /** What its key is narrowed to: `user` is everything its person may do, `experiment:<id>` only that experiment. */
+  scope: string
+  /** The member a service account works for in this request (`WANDB_USERNAME`, `GRID_USERNAME`). */
+  attributedTo: { userId: string; username: string; name: string } | null
+  /** The address through which the caller reached us, without trailing slash: urls in answers start with it. */
+  origin: string
+}
+
+/** What anything under permission must tell about itself. */
+export type Guarded = {
+  teamId: string
+  /** Null when nobody owns it, such as a team. */
+  ownerId: string | null
+  /** For refusals: `experiment`, `project` … and how people call it. */
+  kind: string
+  label: string
+}
