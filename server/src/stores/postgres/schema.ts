@@ -1,0 +1,295 @@
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
+
+/** The tables as Kysely sees them; a test compares this with a migrated database. `snake_case` ends at each `store.ts`. */
+export type Database = {
+  instance: InstanceTable
+  auth_user: AuthUserTable
+  auth_session: AuthSessionTable
+  auth_account: AuthAccountTable
+  auth_verification: AuthVerificationTable
+  users: UserTable
+  teams: TeamTable
+  memberships: MembershipTable
+  invitations: InvitationTable
+  api_keys: ApiKeyTable
+  projects: ProjectTable
+  experiments: ExperimentTable
+  files: FileTable
+  alerts: AlertTable
+  activity: ActivityTable
+  artifact_collections: ArtifactCollectionTable
+  artifacts: ArtifactTable
+  artifact_aliases: ArtifactAliasTable
+  artifact_manifests: ArtifactManifestTable
+  artifact_blobs: ArtifactBlobTable
+  artifact_entries: ArtifactEntryTable
+  artifact_uses: ArtifactUseTable
+}
+
+/** Read as a Date; the database fills it when absent. */
+type Instant = ColumnType<Date, Date | string | undefined, Date | string>
+type InstantOrNull = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>
+/** Read parsed; written as JSON text. */
+type Json<Value> = ColumnType<Value, string | undefined, string>
+type JsonOrNull<Value> = ColumnType<Value | null, string | null | undefined, string | null>
+/** `{[0,3),[5,6)}` as text. */
+type Multirange = ColumnType<string, string | undefined, string>
+
+type InstanceTable = {
+  id: Generated<boolean>
+  organisation_name: Generated<string>
+  sign_up_open: Generated<boolean>
+  secret: string
+  setup_token_hash: string | null
+  created_at: Instant
+}
+
+type AuthUserTable = {
+  id: string
+  name: string
+  email: string
+  email_verified: Generated<boolean>
+  image: string | null
+  created_at: Instant
+  updated_at: Instant
+}
+type AuthSessionTable = {
+  id: string
+  user_id: string
+  token: string
+  expires_at: Instant
+  ip_address: string | null
+  user_agent: string | null
+  created_at: Instant
+  updated_at: Instant
+}
+type AuthAccountTable = {
+  id: string
+  user_id: string
+  account_id: string
+  provider_id: string
+  access_token: string | null
+  refresh_token: string | null
+  id_token: string | null
+  access_token_expires_at: InstantOrNull
+  refresh_token_expires_at: InstantOrNull
+  scope: string | null
+  password: string | null
+  created_at: Instant
+  updated_at: Instant
+}
+type AuthVerificationTable = {
+  id: string
+  identifier: string
+  value: string
+  expires_at: Instant
+  created_at: Instant
+  updated_at: Instant
+}
+
+type UserTable = {
+  id: string
+  username: string
+  name: string
+  email: string | null
+  kind: Generated<'person' | 'service'>
+  organisation_role: Generated<'admin' | 'billing' | 'member'>
+  default_team_id: string | null
+  disabled_at: InstantOrNull
+  created_at: Instant
+}
+
+type TeamTable = {
+  id: string
+  slug: string
+  name: string
+  kind: Generated<'team' | 'personal'>
+  personal_user_id: string | null
+  policy_preset: Generated<string>
+  policy_overrides: Json<Record<string, boolean | string>>
+  created_by: string | null
+  created_at: Instant
+}
+
+type MembershipTable = {
+  team_id: string
+  user_id: string
+  role: 'admin' | 'member' | 'viewer' | 'service'
+  created_at: Instant
+}
+
+type InvitationTable = {
+  id: string
+  team_id: string
+  token_hash: string
+  email: string | null
+  role: 'admin' | 'member' | 'viewer'
+  created_by: string | null
+  created_at: Instant
+  expires_at: ColumnType<Date, Date, Date>
+  accepted_at: InstantOrNull
+  accepted_by: string | null
+  revoked_at: InstantOrNull
+}
+
+type ApiKeyTable = {
+  id: string
+  user_id: string
+  name: string
+  secret_hash: string
+  hint: string
+  scope: Generated<string>
+  created_at: Instant
+  last_used_at: InstantOrNull
+  revoked_at: InstantOrNull
+}
+
+type ProjectTable = {
+  id: string
+  number: GeneratedAlways<number>
+  team_id: string
+  name: string
+  description: Generated<string>
+  created_by: string | null
+  created_at: Instant
+  updated_at: Instant
+  experiments_made: Generated<number>
+}
+
+type ExperimentTable = {
+  id: string
+  project_id: string
+  team_id: string
+  slug: string
+  name: string
+  state: Generated<
+    'pending' | 'running' | 'finished' | 'failed' | 'crashed' | 'killed' | 'preempting' | 'preempted'
+  >
+  exit_code: number | null
+  created_by: string
+  via_user_id: string | null
+  notes: Generated<string>
+  tags: Generated<string[]>
+  group_name: string | null
+  job_type: string | null
+  sweep_name: string | null
+  host: string | null
+  program: string | null
+  repo: string | null
+  commit: string | null
+  config: Json<Record<string, unknown>>
+  summary: Json<Record<string, unknown>>
+  created_at: Instant
+  updated_at: Instant
+  heartbeat_at: Instant
+  ended_at: InstantOrNull
+  stop_requested_at: InstantOrNull
+  stop_requested_by: string | null
+  deleted_at: InstantOrNull
+  history_lines: Multirange
+  system_lines: Multirange
+  console_lines: Multirange
+  rewritten: Generated<boolean>
+}
+
+type FileTable = {
+  id: string
+  experiment_id: string
+  path: string
+  blob_key: string
+  size_bytes: number
+  md5_hex: string
+  sha256_hex: string
+  updated_at: Instant
+}
+
+type AlertTable = {
+  id: string
+  team_id: string
+  experiment_id: string | null
+  title: string
+  text: string
+  level: 'info' | 'warn' | 'error'
+  created_at: Instant
+}
+
+type ActivityTable = {
+  id: string
+  team_id: string | null
+  actor_user_id: string | null
+  via: string
+  action: string
+  subject_kind: string
+  subject_id: string
+  details: Json<Record<string, unknown>>
+  created_at: Instant
+}
+
+type ArtifactCollectionTable = {
+  id: string
+  project_id: string
+  name: string
+  type: string
+  kind: Generated<'sequence' | 'portfolio'>
+  description: string | null
+  client_id: string | null
+  versions_made: Generated<number>
+  created_at: Instant
+  updated_at: Instant
+}
+type ArtifactTable = {
+  id: string
+  collection_id: string
+  client_id: string | null
+  state: Generated<'pending' | 'committed' | 'deleted'>
+  version_index: number | null
+  digest: string
+  description: string | null
+  metadata: JsonOrNull<Record<string, unknown>>
+  tags: Generated<string[]>
+  wanted_aliases: Generated<string[]>
+  ttl_seconds: number | null
+  history_step: number | null
+  distributed_id: string | null
+  size_bytes: Generated<number>
+  file_count: Generated<number>
+  experiment_id: string | null
+  created_by: string
+  created_at: Instant
+  committed_at: InstantOrNull
+}
+type ArtifactAliasTable = { collection_id: string; alias: string; artifact_id: string }
+type ArtifactManifestTable = {
+  id: string
+  artifact_id: string
+  base_artifact_id: string | null
+  name: string
+  type: 'FULL' | 'PATCH' | 'INCREMENTAL'
+  digest: string
+  blob_key: string | null
+  created_at: Instant
+}
+type ArtifactBlobTable = {
+  project_id: string
+  md5_hex: string
+  blob_key: string
+  size_bytes: number
+  sha256_hex: string
+  birth_artifact_id: string | null
+  created_at: Instant
+}
+type ArtifactEntryTable = {
+  artifact_id: string
+  path: string
+  digest: string
+  size_bytes: number
+  birth_artifact_id: string | null
+  ref: string | null
+  extra: JsonOrNull<Record<string, unknown>>
+}
+type ArtifactUseTable = {
+  experiment_id: string
+  artifact_id: string
+  used_as: string | null
+  created_at: Instant
+}
