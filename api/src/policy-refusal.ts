@@ -1,0 +1,145 @@
+/** The sentence of a refusal: what was not done, which rule says so, and whom to ask. */
+import { errorCodes } from './errors.ts'
+import { isSetByOrganisation } from './policy-switches.ts'
+import type { PolicyKey } from './policy-switches.ts'
+import { organisationActions } from './policy-table.ts'
+import type { Action } from './policy-table.ts'
+
+export type Refusal = {
+  because: 'stranger' | 'role' | 'policy' | 'not_owner' | 'locked'
+  action: Action
+  policy?: PolicyKey | undefined
+  /** The role of the person refused; anything else than the four reads as a member. */
+  role?: 'admin' | 'member' | 'viewer' | 'service' | null | undefined
+  hasKey?: boolean
+  isJobKey?: boolean
+  /** `run`, `session` …; default: the noun of the action. */
+  kind?: string | undefined
+  name?: string | undefined
+  /** User name of the owner. */
+  owner?: string | undefined
+  /** User names of the team's admins. */
+  admins?: readonly string[] | undefined
+}
+
+/**
+ * Builds the sentence that the command line prints, the browser shows beside the button and the API sends.
+ * With an owner: `Warning: run fine-otter-3 belongs to ada. Team policy "members_delete_runs" does not let members
+ * delete it. Ask ada or a team admin (grace).`
+ */
+export function refusal(refused: Refusal): string {
+  const { because, policy, owner } = refused
+  if (because === 'stranger') return `${errorCodes.not_found.says}.`
+  if (because === 'locked') {
+    return `Warning: policy "${policy ?? 'this switch'}" is locked by your organisation. Ask an organisation admin.`
+  }
+  if (refused.isJobKey) {
+    return 'Warning: this key belongs to one job. It may log to its own experiment, read datastores and write artifacts.'
+  }
+  const thing = describe(refused)
+  const belongs = owner === undefined ? '' : `${thing} belongs to ${owner}. `
+  const deed = owner === undefined ? deedTo(refused.action, thing) : deedTo(refused.action, 'it')
+  if (because === 'policy' && policy !== undefined) {
+    const whose = isSetByOrganisation(policy) ? 'Organisation policy' : 'Team policy'
+    return `Warning: ${belongs}${whose} "${policy}" does not let ${people(refused)} ${deed}. ${ask(refused)}`
+  }
+  if (because === 'not_owner')
+    return `Warning: ${belongs}Your role does not let you ${deed}, as it is not yours. ${ask(refused)}`
+  if (refused.role === 'viewer' && refused.hasKey) {
+    return `Warning: ${belongs}Your role is view-only, which has no API key. Sign in on the web to look, or ask ${adminsOf(refused)}.`
+  }
+  return `Warning: ${belongs}Your role${roleName(refused)} does not let you ${deed}. ${ask(refused)}`
+}
+
+function describe({ kind, name, action, owner }: Refusal): string {
+  const noun = kind ?? nouns[action.split(':')[0]!] ?? action.split(':')[0]!
+  if (name !== undefined) return `${noun} ${name}`
+  return owner === undefined ? `${/^[aeiou]/i.test(noun) ? 'an' : 'a'} ${noun}` : `this ${noun}`
+}
+
+const nouns: Record<string, string> = {
+  key: 'key',
+  privacy: 'privacy setting',
+  file: 'file',
+  history: 'history',
+  tensorboard: 'TensorBoard',
+  service: 'service account',
+  invite: 'invitation',
+  org: 'organisation',
+  data: 'export',
+  alert: 'alert',
+}
+
+/** Deeds whose verb alone does not make a sentence. `…` stands for the thing. */
+const deeds: Partial<Record<Action, string>> = {
+  'team:create': 'create a team',
+  'team:leave': 'leave this team',
+  'team:settings': 'change the settings of this team',
+  'member:invite': 'invite people',
+  'member:edit': 'change roles',
+  'key:have': 'have an API key',
+  'policy:edit': 'change the team policy',
+  'policy:lock': 'lock policy switches',
+  'privacy:read': 'see privacy settings',
+  'privacy:edit': 'change privacy settings',
+  'credit:add': 'add credit',
+  'balance:read': 'see the balance',
+  'usage:read': 'see the usage',
+  'billing:read': 'see invoices',
+  'billing:edit-info': 'edit billing information',
+  'billing:edit-plan': 'change plan and seats',
+  'history:read': 'see the history of this team',
+  'data:export': 'export its data',
+  'audit:read': 'see this part of the audit log',
+  'alert:manage': 'manage the team’s alerts',
+  'org:users': 'manage users',
+  'org:keys': 'manage keys of other people',
+  'org:teams': 'see all teams',
+  'org:audit': 'see the audit log of the organisation',
+  'org:settings': 'change settings of the organisation',
+  'session:ssh': 'SSH into …',
+  'session:vscode': 'enter … with VS Code',
+  'session:resize': 'change the instance type of …',
+  'session:open': 'open …',
+  'experiment:log': 'log to …',
+  'run:annotate': 'edit notes and tags of …',
+  'experiment:annotate': 'edit notes and tags of …',
+  'experiment:comment': 'comment on …',
+  'run:comment': 'comment on …',
+  'report:comment': 'comment on …',
+  'datastore:version': 'add a version to …',
+  'credential:read-value': 'read …',
+  'run:delete-moved': 'delete …',
+  'experiment:delete-moved': 'delete …',
+}
+
+function deedTo(action: Action, thing: string): string {
+  const deed = deeds[action]
+  if (deed !== undefined) return deed.replace('…', thing)
+  return `${action.split(':')[1]!.replaceAll('-', ' ')} ${thing}`
+}
+
+function people({ role }: Refusal): string {
+  if (role === 'viewer') return 'view-only members'
+  if (role === 'service') return 'service accounts'
+  return role === 'admin' ? 'team admins' : 'members'
+}
+
+function roleName({ role }: Refusal): string {
+  if (role === 'viewer') return ' (view-only)'
+  if (role === 'service') return ' (service account)'
+  if (role === 'admin') return ' (team admin)'
+  return role === 'member' ? ' (member)' : ''
+}
+
+function adminsOf({ admins, role, action, policy }: Refusal): string {
+  if (role === 'admin' || action.startsWith('org:') || action.startsWith('billing:'))
+    return 'an organisation admin'
+  return admins === undefined || admins.length === 0 ? 'a team admin' : `a team admin (${admins.join(', ')})`
+}
+
+function ask(refused: Refusal): string {
+  return refused.owner === undefined
+    ? `Ask ${adminsOf(refused)}.`
+    : `Ask ${refused.owner} or ${adminsOf(refused)}.`
+}
