@@ -1,0 +1,58 @@
+/** What the engine complains about, in the words of the product. */
+import { GridError } from '@teamgrid/api'
+
+/** Source: ClickHouse src/Common/ErrorCodes.cpp. */
+const notEnoughSpace = '243'
+const cannotCompileRegexp = '427'
+const overload = new Set(['202', '241', '252'])
+/** Asked wrongly, by us: a bug, not trouble of the engine. */
+const ourMistake = new Set([
+  '27',
+  '36',
+  '41',
+  '43',
+  '44',
+  '46',
+  '47',
+  '53',
+  '60',
+  '62',
+  '81',
+  '117',
+  '386',
+  '456',
+  '457',
+])
+
+/** @returns a GridError for trouble that may pass, the error itself for a bug of ours. */
+export function engineTrouble(error: unknown): unknown {
+  if (error instanceof GridError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  const code = codeOf(error) ?? ''
+  if (code === notEnoughSpace || /No space left on device|errno: 28\b/.test(message))
+    return new GridError('storage_full', undefined, { cause: error })
+  if (code === cannotCompileRegexp)
+    return new GridError('invalid', 'This regular expression cannot be understood.', {
+      hint: 'It is read as RE2, which has no look-around and no back-references.',
+      cause: error,
+    })
+  if (overload.has(code))
+    return new GridError('overloaded', 'The metric store has too much to do right now.', {
+      retryAfterSeconds: 2,
+      cause: error,
+    })
+  if (ourMistake.has(code)) return error
+  return new GridError('unavailable', 'The metric store does not answer; try again.', { cause: error })
+}
+
+function codeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null) return undefined
+  const { clickhouseCode, code, message } = error as {
+    clickhouseCode?: unknown
+    code?: unknown
+    message?: unknown
+  }
+  if (clickhouseCode !== undefined) return String(clickhouseCode)
+  if (typeof code === 'string' && /^\d+$/.test(code)) return code
+  return typeof message === 'string' ? /Code: (\d+)\./.exec(message)?.[1] : undefined
+}

@@ -1,0 +1,165 @@
+/** Reading what was logged, other than curves: raw lines, keys, objects, console. A line sent twice is read once. */
+import { GridError } from '@teamgrid/api'
+import type { ConsoleLine, KeyInfo, MetricStore, StoredObject } from './metric-types.ts'
+import { type Ask, createBinder, readNumber } from './metric-query.ts'
+
+type LineRow = [line: number, step: number, raw: string]
+
+export function createLineReader(
+  ask: Ask,
+): Pick<MetricStore, 'scan' | 'latest' | 'keys' | 'objects' | 'console'> {
+  return {
+    async scan({ experimentId, stream, stepFrom, stepTo, lineFrom, limit, rewritten }) {
+      const { bind, params } = createBinder()
+      const inStream = [
+        `experiment = ${bind(experimentId, 'UUID')} AND stream = ${bind(stream, 'String')}`,
+        ...(lineFrom === undefined ? [] : [`line >= ${bind(Math.ceil(lineFrom), 'Int64')}`]),
+      ].join(' AND ')
+      const inRange = [
+        ...(stepFrom === undefined ? [] : [`step >= ${bind(Math.ceil(stepFrom), 'Int64')}`]),
+        ...(stepTo === undefined ? [] : [`step < ${bind(Math.ceil(stepTo), 'Int64')}`]),
+      ].join(' AND ')
+      const newest = (where: string): string =>
+        `SELECT line, step, raw FROM lines WHERE ${where} ORDER BY line, version DESC LIMIT 1 BY line`
+      // Replacing a line may move its step, so then the range is applied to the newest versions only.
+      const query =
+        inRange === ''
+          ? newest(inStream)
+          : rewritten
+            ? `SELECT line, step, raw FROM (${newest(inStream)}) WHERE ${inRange} ORDER BY line`
+            : newest(`${inStream} AND ${inRange}`)
+      const rows = await ask<LineRow>(`${query} LIMIT ${bind(checkedLimit(limit), 'UInt64')}`, params)
+      return rows.map(([line, step, raw]) => ({ line, step, raw }))
+    },
+
+    async latest({ experimentId, stream, limit }) {
+      const rows = await ask<LineRow>(
+        `SELECT line, step, raw FROM lines
+         WHERE experiment = {experimentId:UUID} AND stream = {stream:String}
+         ORDER BY line DESC, version DESC LIMIT 1 BY line LIMIT {limit:UInt64}`,
+        { experimentId, stream, limit: checkedLimit(limit) },
+      )
+      return rows.map(([line, step, raw]) => ({ line, step, raw })).reverse()
+    },
+
+    async keys({ experimentIds, stream }) {
+      if (experimentIds.length === 0) return []
+      const { bind, params } = createBinder()
+      const ids = bind(experimentIds, 'Array(UUID)')
+      const ofStream = stream === undefined ? '' : `AND stream = ${bind(stream, 'String')}`
+      type Row = [
+        key: string,
+        stream: KeyInfo['stream'],
+        kind: KeyInfo['kind'],
+        type: string,
+        count: number,
+        step: number,
+        line: number,
+        value: number | string,
+      ]
+      const rows = await ask<Row>(
+        `SELECT key, stream, kind, argMax(type, newest), sum(lines_count), max(step), max(line), argMax(number, newest)
+         FROM
+         (
+           SELECT experiment, stream, kind, key, groupBitmapMerge(lines) AS lines_count,
+                  bitmapMax(groupBitmapMergeState(lines)) AS line, argMaxMerge(last_step) AS step,
+                  argMaxMerge(last_number) AS number, argMaxMerge(last_type) AS type, (line, experiment) AS newest
+           FROM keys WHERE experiment IN ${ids} ${ofStream}
+           GROUP BY experiment, stream, kind, key
+         )
+         GROUP BY stream, kind, key
+         ORDER BY stream, key, kind`,
+        params,
+      )
+      return rows.map(([key, ofStream, kind, type, count, lastStep, lastLine, value]) => ({
+        key,
+        stream: ofStream,
+        kind,
+        type,
+        count,
+        lastStep,
+        lastLine,
+        lastNumber: kind === 'number' ? readNumber(value) : null,
+      }))
+    },
+
+    async objects({ experimentId, keys, stepFrom, stepTo, limit }) {
+      if (keys.length === 0) return []
+      const { bind, params } = createBinder()
+      const experiment = bind(experimentId, 'UUID')
+      const asked = `experiment = ${experiment} AND stream = 'history' AND key IN ${bind(keys, 'Array(String)')}`
+      const inRange = [
+        '1',
+        ...(stepFrom === undefined ? [] : [`step >= ${bind(Math.ceil(stepFrom), 'Int64')}`]),
+        ...(stepTo === undefined ? [] : [`step < ${bind(Math.ceil(stepTo), 'Int64')}`]),
+      ].join(' AND ')
+      const most = bind(checkedLimit(limit), 'UInt64')
+      // First which ones (narrow columns only), then their text: an object may be megabytes.
+      const rows = await ask<[string, number, number, number | string, string, string]>(
+        `WITH
+           current AS
+           (
+             SELECT line, max(version) FROM lines
+             WHERE experiment = ${experiment} AND stream = 'history'
+               AND line IN (SELECT line FROM objects WHERE ${asked}) GROUP BY line
+           ),
+           found AS
+           (
+             SELECT DISTINCT key, line, version, step FROM objects
+             WHERE ${asked} AND ${inRange} AND (line, version) IN (SELECT * FROM current)
+           ),
+           picked AS
+           (
+             SELECT key, line, version FROM
+             (
+               SELECT key, line, version, row_number() OVER (ORDER BY step, line, key) AS place, count() OVER () AS total
+               FROM found
+             )
+             WHERE total <= ${most} OR intDiv(place * ${most}, total) != intDiv((place - 1) * ${most}, total)
+           )
+         SELECT key, line, step, timestamp, type, json FROM objects
+         WHERE ${asked} AND (key, line, version) IN (SELECT * FROM picked)
+         ORDER BY step, line, key LIMIT 1 BY key, line`,
+        params,
+      )
+      return rows.map(([key, line, step, timestamp, type, json]): StoredObject => ({
+        key,
+        line,
+        step,
+        timestampSeconds: readNumber(timestamp),
+        type,
+        json,
+      }))
+    },
+
+    async console({ experimentId, lineFrom, lineTo, last, search, limit }) {
+      const { bind, params } = createBinder()
+      const inRange = [
+        `experiment = ${bind(experimentId, 'UUID')}`,
+        ...(lineFrom === undefined ? [] : [`line >= ${bind(Math.ceil(lineFrom), 'Int64')}`]),
+        ...(lineTo === undefined ? [] : [`line < ${bind(Math.ceil(lineTo), 'Int64')}`]),
+      ].join(' AND ')
+      const order = last ? 'DESC' : 'ASC'
+      const searching = search !== undefined && search !== ''
+      // A line may have been overwritten (a progress bar), so only its newest text is searched.
+      const from = searching
+        ? `console FINAL WHERE ${inRange} AND positionCaseInsensitiveUTF8(text, ${bind(search, 'String')}) > 0`
+        : `console WHERE ${inRange}`
+      const most = bind(checkedLimit(limit), 'UInt64')
+      type Row = [number, number | null, ConsoleLine['level'], string, string]
+      const rows = await ask<Row>(
+        `SELECT line, time_ms, level, label, text FROM ${from}
+         ORDER BY line ${order}, version DESC LIMIT 1 BY line LIMIT ${most}`,
+        params,
+      )
+      const [[total] = [0]] = await ask<[number]>(`SELECT groupBitmap(line) FROM ${from}`, params)
+      const lines = rows.map(([line, timeMs, level, label, text]) => ({ line, timeMs, level, label, text }))
+      return { lines: last ? lines.reverse() : lines, total }
+    },
+  }
+}
+
+function checkedLimit(limit: number): number {
+  if (!Number.isInteger(limit) || limit < 0) throw new GridError('invalid', `${limit} is no limit.`)
+  return limit
+}

@@ -1,0 +1,35 @@
+/**
+ * The metric store: everything that experiments log, on ClickHouse or chDB. What it takes and gives is in
+ * `metric-types.ts`; its SQL is in `metric-write.ts`, `metric-sample.ts`, `metric-lines.ts` and `metric-find.ts`.
+ *
+ * What it keeps true: an acknowledged line is a stored line; sending a line again changes no answer, in any order and
+ * any chunks; a line sent with other content replaces the old one whole.
+ */
+import type { MetricStore } from './metric-types.ts'
+import { createFinder } from './metric-find.ts'
+import { createLineReader } from './metric-lines.ts'
+import { createAsk } from './metric-query.ts'
+import { createSample } from './metric-sample.ts'
+import { createMetricWriter } from './metric-write.ts'
+import type { ClickHouse } from './open.ts'
+
+export function createMetricStore({
+  client,
+  insert,
+  close,
+  clock = Date,
+}: Pick<ClickHouse, 'client' | 'insert' | 'close'> & { clock?: { now(): number } }): MetricStore {
+  const writer = createMetricWriter({ client, insert }, clock)
+  const ask = createAsk({ client })
+  return {
+    append: writer.append,
+    forget: writer.forget,
+    sample: createSample(ask),
+    ...createLineReader(ask),
+    ...createFinder(ask),
+    async close() {
+      await writer.drained()
+      await close()
+    },
+  }
+}

@@ -1,0 +1,153 @@
+/** The writing half of the metric store: what arrives is checked, turned into rows, and committed in groups. */
+import { GridError } from '@teamgrid/api'
+import { engineTrouble } from './engine-errors.ts'
+import { createGroupCommit } from './group-commit.ts'
+import type { Append, ConsoleLine, FactsUpdate, Line, MetricStore } from './metric-types.ts'
+import type { ClickHouse } from './open.ts'
+import { nullable, numberArrayField, numberField, textArrayField, textField } from './tab-separated.ts'
+
+const limits = {
+  /** About 100 000 points. One insert of this size takes the engine less than a second. */
+  groupBytesMax: 8 * 1024 * 1024,
+  /** Held in memory while the engine is busy; some ten seconds of what it can take. */
+  queueBytesMax: 96 * 1024 * 1024,
+}
+
+/** Line numbers are 32-bit in the tables: four thousand million rows per stream. */
+const lineMax = 2 ** 32 - 1
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+const columns = {
+  arrivals: [
+    'experiment',
+    'stream',
+    'line',
+    'step',
+    'runtime',
+    'timestamp',
+    'version',
+    'raw',
+    'keys',
+    'values',
+    'object_keys',
+    'object_types',
+    'object_values',
+  ],
+  console: ['experiment', 'line', 'time_ms', 'level', 'label', 'text', 'version'],
+  facts: ['project', 'experiment', 'key', 'number', 'text', 'removed', 'version'],
+} as const
+
+type Table = keyof typeof columns
+type Rows = Record<Table, string>
+
+const tables = Object.keys(columns) as Table[]
+
+export function createMetricWriter(
+  clickhouse: Pick<ClickHouse, 'client' | 'insert'>,
+  clock: { now(): number },
+): Pick<MetricStore, 'append' | 'forget'> & { drained(): Promise<void> } {
+  const group = createGroupCommit<Rows>(commit, limits)
+  let lastVersion = 0
+
+  /** Later appends have higher versions, also within a microsecond and when the clock goes back. */
+  function nextVersion(): number {
+    lastVersion = Math.max(lastVersion + 1, clock.now() * 1000)
+    return lastVersion
+  }
+
+  async function append(batch: Append): Promise<void> {
+    const rows = rowsOf(batch, nextVersion())
+    const bytes = tables.reduce((sum, table) => sum + rows[table].length, 0)
+    if (bytes === 0) return
+    await group.add(rows, bytes)
+  }
+
+  /** Whatever part of a group was stored before another part failed is harmless: its callers send it again. */
+  async function commit(items: Rows[]): Promise<void> {
+    try {
+      for (const table of tables) {
+        const rows = items.map((item) => item[table]).join('')
+        if (rows !== '') await clickhouse.insert(table, columns[table], rows)
+      }
+    } catch (error) {
+      throw engineTrouble(error)
+    }
+  }
+
+  async function forget(experimentIds: string[]): Promise<void> {
+    if (experimentIds.length === 0) return
+    const ids = experimentIds.map(checkedId)
+    await group.exclusive(async () => {
+      try {
+        // The rows are hidden when this returns; the space comes back with the next merge of their part.
+        for (const table of ['points', 'lines', 'objects', 'keys', 'console', 'facts'])
+          await clickhouse.client.command({
+            query: `DELETE FROM ${table} WHERE experiment IN {ids:Array(UUID)}`,
+            query_params: { ids },
+          })
+      } catch (error) {
+        throw engineTrouble(error)
+      }
+    })
+  }
+
+  return { append, forget, drained: group.drained }
+}
+
+function rowsOf(batch: Append, version: number): Rows {
+  return {
+    arrivals: (batch.lines ?? []).map((line) => arrivalRow(line, version)).join(''),
+    console: (batch.console ?? []).map((line) => consoleRow(line, version)).join(''),
+    facts: (batch.facts ?? []).map((update) => factRows(update, version)).join(''),
+  }
+}
+
+function arrivalRow(line: Line, version: number): string {
+  const keys = Object.keys(line.numbers)
+  const objects = Object.entries(line.objects)
+  return `${checkedId(line.experimentId)}\t${line.stream}\t${checkedLine(line.line)}\t${checkedStep(line.step)}\t${numberField(
+    line.runtimeSeconds,
+  )}\t${numberField(line.timestampSeconds)}\t${version}\t${textField(line.raw)}\t${textArrayField(keys)}\t${numberArrayField(
+    Object.values(line.numbers),
+  )}\t${textArrayField(objects.map(([key]) => key))}\t${textArrayField(
+    objects.map(([, object]) => object.type),
+  )}\t${textArrayField(objects.map(([, object]) => object.json))}\n`
+}
+
+function consoleRow(line: ConsoleLine, version: number): string {
+  const time = nullable(Number.isFinite(line.timeMs) ? String(Math.trunc(line.timeMs!)) : null)
+  return `${checkedId(line.experimentId)}\t${checkedLine(line.line)}\t${time}\t${line.level}\t${textField(
+    line.label,
+  )}\t${textField(line.text)}\t${version}\n`
+}
+
+function factRows(update: FactsUpdate, version: number): string {
+  const start = `${checkedId(update.projectId)}\t${checkedId(update.experimentId)}\t`
+  let rows = ''
+  for (const { key, number, text } of update.facts)
+    rows += `${start}${textField(key)}\t${nullable(number === null ? null : numberField(number))}\t${nullable(
+      text === null ? null : textField(text),
+    )}\t0\t${version}\n`
+  const kept = new Set(update.facts.map((fact) => fact.key))
+  for (const key of update.removedKeys)
+    if (!kept.has(key)) rows += `${start}${textField(key)}\t\\N\t\\N\t1\t${version}\n`
+  // The mark that this experiment exists, see the migration.
+  return update.facts.length === 0 ? rows : `${rows}${start}\t\\N\t\\N\t0\t${version}\n`
+}
+
+function checkedId(id: string): string {
+  if (!uuid.test(id)) throw new GridError('invalid', `${JSON.stringify(id)} is no id.`)
+  return id
+}
+
+function checkedLine(line: number): number {
+  if (!Number.isInteger(line) || line < 0 || line > lineMax)
+    throw new GridError('invalid', `${line} is no line number.`)
+  return line
+}
+
+function checkedStep(step: number): number {
+  if (!Number.isSafeInteger(step)) throw new GridError('invalid', `${step} is no step.`)
+  return step
+}
