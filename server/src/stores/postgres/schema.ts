@@ -19,6 +19,7 @@ export type Database = {
   activity: ActivityTable
   artifact_collections: ArtifactCollectionTable
   artifacts: ArtifactTable
+  artifact_client_ids: ArtifactClientIdTable
   artifact_aliases: ArtifactAliasTable
   artifact_manifests: ArtifactManifestTable
   artifact_blobs: ArtifactBlobTable
@@ -232,7 +233,6 @@ type ArtifactCollectionTable = {
   type: string
   kind: Generated<'sequence' | 'portfolio'>
   description: string | null
-  client_id: string | null
   versions_made: Generated<number>
   created_at: Instant
   updated_at: Instant
@@ -240,10 +240,11 @@ type ArtifactCollectionTable = {
 type ArtifactTable = {
   id: string
   collection_id: string
-  client_id: string | null
   state: Generated<'pending' | 'committed' | 'deleted'>
   version_index: number | null
   digest: string
+  content_digest: string | null
+  manifest_key: string | null
   description: string | null
   metadata: JsonOrNull<Record<string, unknown>>
   tags: Generated<string[]>
@@ -255,8 +256,15 @@ type ArtifactTable = {
   file_count: Generated<number>
   experiment_id: string | null
   created_by: string
+  via_user_id: string | null
   created_at: Instant
   committed_at: InstantOrNull
+}
+type ArtifactClientIdTable = {
+  project_id: string
+  client_id: string
+  collection_id: string
+  artifact_id: string | null
 }
 type ArtifactAliasTable = { collection_id: string; alias: string; artifact_id: string }
 type ArtifactManifestTable = {

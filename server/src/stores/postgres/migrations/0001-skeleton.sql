@@ -231,8 +231,6 @@ create table artifact_collections (
   type text not null,
   kind text not null default 'sequence' check (kind in ('sequence', 'portfolio')),
   description text,
-  -- The client's own name for a collection it has not seen yet (`sequenceClientID`).
-  client_id text unique,
   versions_made integer not null default 0,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
@@ -242,11 +240,13 @@ create table artifact_collections (
 create table artifacts (
   id uuid primary key,
   collection_id uuid not null references artifact_collections (id) on delete cascade,
-  -- The client's own name for this version (`clientID`); sending it again finds the same one.
-  client_id text unique,
   state text not null default 'pending' check (state in ('pending', 'committed', 'deleted')),
   version_index integer,
+  -- The client's digest of what it sent, returned unchanged; `content_digest` is ours, of the whole merged content.
   digest text not null,
+  content_digest text,
+  -- Blob with the merged manifest, once committed.
+  manifest_key text,
   description text,
   metadata jsonb,
   tags text[] not null default '{}',
@@ -259,11 +259,27 @@ create table artifacts (
   file_count integer not null default 0,
   experiment_id uuid references experiments (id) on delete set null,
   created_by uuid not null references users (id),
+  -- The service account that acted for `created_by`, if any.
+  via_user_id uuid references users (id),
   created_at timestamptz not null default now(),
   committed_at timestamptz
 );
-create index artifacts_collection on artifacts (collection_id, version_index);
+create unique index artifacts_version on artifacts (collection_id, version_index);
+-- Several writers of one version find each other by this name while it is being made.
+create unique index artifacts_distributed on artifacts (collection_id, distributed_id) where state = 'pending';
 create index artifacts_experiment on artifacts (experiment_id);
+
+-- What clients call versions (`clientID`) and collections (`sequenceClientID`) before they know our ids. Sending a name
+-- again finds the same thing; several names may lead to one. Per project, so that nobody can take another team's name.
+create table artifact_client_ids (
+  project_id uuid not null references projects (id) on delete cascade,
+  client_id text not null,
+  collection_id uuid not null references artifact_collections (id) on delete cascade,
+  -- Null when it is the name of a collection.
+  artifact_id uuid references artifacts (id) on delete cascade,
+  primary key (project_id, client_id)
+);
+create index artifact_client_ids_client on artifact_client_ids (client_id);
 
 create table artifact_aliases (
   collection_id uuid not null references artifact_collections (id) on delete cascade,
@@ -271,6 +287,7 @@ create table artifact_aliases (
   artifact_id uuid not null references artifacts (id) on delete cascade,
   primary key (collection_id, alias)
 );
+create index artifact_aliases_artifact on artifact_aliases (artifact_id);
 
 create table artifact_manifests (
   id uuid primary key,
