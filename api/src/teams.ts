@@ -25,7 +25,7 @@ export const User = Person.extend({
 })
 export type User = z.infer<typeof User>
 
-export const Policy = z.object({
+export const TeamPolicy = z.object({
   preset: z.string(),
   overrides: z.record(z.string(), z.union([z.boolean(), z.string()])),
   /** Every switch with its value now. */
@@ -44,7 +44,7 @@ export const Team = z.object({
   projects: z.number(),
   /** Experiments running now. */
   running: z.number(),
-  policy: Policy,
+  policy: TeamPolicy,
   /** Usernames of those who can help. */
   admins: z.array(z.string()),
 })

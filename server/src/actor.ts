@@ -1,5 +1,7 @@
 import type { OrganisationRole, TeamRole } from '@teamgrid/api'
 
+export type Membership = { role: TeamRole; slug: string; kind: 'team' | 'personal' }
+
 /** Who asks: proven once per request, then handed to every use case as its first argument. */
 export type Actor = {
   kind: 'person' | 'service' | 'operator' | 'anonymous'
@@ -8,11 +10,13 @@ export type Actor = {
   username: string
   name: string
   organisationRole: OrganisationRole
-  memberships: ReadonlyMap<string, { role: TeamRole; slug: string }>
+  memberships: ReadonlyMap<string, Membership>
   /** Team that gets work which names none; null for the operator and for anonymous. */
   defaultTeamId: string | null
   /** `cookie`, `key:<id>`, `operator` or `none`; goes into the activity log. */
   via: string
+  /** Which of our doors it came through: some policy switches close only the command line. */
+  client: 'web' | 'cli' | 'wandb'
   /** What its key is narrowed to: `user` is everything its person may do, `experiment:<id>` only that experiment. */
   scope: string
   /** The member a service account works for in this request (`WANDB_USERNAME`, `GRID_USERNAME`). */
@@ -26,6 +30,10 @@ export type Guarded = {
   teamId: string
   /** Null when nobody owns it, such as a team. */
   ownerId: string | null
+  /** The service account that made it for its owner. */
+  createdById?: string | null
+  /** For jobs' keys, which reach only their own experiment. */
+  experimentId?: string
   /** For refusals: `experiment`, `project` … and how people call it. */
   kind: string
   label: string

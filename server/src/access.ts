@@ -1,0 +1,140 @@
+import {
+  type Action,
+  can,
+  codeOf,
+  GridError,
+  type KeyScope,
+  type Policy,
+  type Refused,
+  resolvePolicy,
+  type Resource,
+  type Subject,
+} from '@teamgrid/api'
+import type { Kysely } from 'kysely'
+import type { Actor, Guarded } from './actor.ts'
+import type { Database } from './stores/postgres/schema.ts'
+
+export type Access = ReturnType<typeof createAccess>
+
+/** The one place where permission is enforced: every use case begins with `allowed`, every list with `visibleTeamIds`. */
+export function createAccess({ db }: { db: Kysely<Database> }) {
+  /**
+   * Loads and proves in one step.
+   *
+   * @param found what the act is about; undefined means it does not exist.
+   * @returns the thing.
+   * @throws GridError not_found when it does not exist or the actor may not know that it does, in the same words;
+   *   forbidden or policy_denied, with the sentence to show, when the actor sees it but may not do this.
+   */
+  async function allowed<Thing extends Guarded>(
+    actor: Actor,
+    action: Action,
+    found: Thing | undefined | Promise<Thing | undefined>,
+  ): Promise<Thing> {
+    const thing = await found
+    if (thing === undefined) throw hidden(actor)
+    const refused = await refusalOf(actor, action, thing)
+    if (refused === undefined) return thing
+    if (codeOf(refused) === 'not_found') throw hidden(actor)
+    throw await explain(actor, action, thing)
+  }
+
+  async function permits(actor: Actor, action: Action, thing: Guarded): Promise<boolean> {
+    return (await refusalOf(actor, action, thing)) === undefined
+  }
+
+  async function refusalOf(actor: Actor, action: Action, thing: Guarded): Promise<Refused | undefined> {
+    const { policy, isPersonalTeam } = await policyOf(thing.teamId)
+    const verdict = can(subjectOf(actor, thing.teamId), action, resourceOf(thing, isPersonalTeam), policy)
+    return verdict.allowed ? undefined : verdict
+  }
+
+  /** The refusal again, with the names of who owns the thing and who can help. */
+  async function explain(actor: Actor, action: Action, thing: Guarded): Promise<GridError> {
+    const { policy, isPersonalTeam } = await policyOf(thing.teamId)
+    const admins = (
+      await db
+        .selectFrom('memberships')
+        .innerJoin('users', 'users.id', 'memberships.user_id')
+        .select('username')
+        .where('team_id', '=', thing.teamId)
+        .where('role', '=', 'admin')
+        .orderBy('username')
+        .execute()
+    ).map((row) => row.username)
+    const owner = thing.ownerId
+      ? await db.selectFrom('users').select('username').where('id', '=', thing.ownerId).executeTakeFirst()
+      : undefined
+    const resource: Resource = {
+      ...resourceOf(thing, isPersonalTeam),
+      adminNames: admins,
+      ...(owner ? { ownerName: owner.username } : {}),
+    }
+    const verdict = can(subjectOf(actor, thing.teamId), action, resource, policy)
+    if (verdict.allowed) throw new Error('A refusal was granted when asked again')
+    return new GridError(codeOf(verdict), verdict.sentence, {
+      ...(verdict.policy ? { policy: verdict.policy } : {}),
+      ...(owner ? { owner: owner.username } : {}),
+      admins,
+    })
+  }
+
+  async function policyOf(teamId: string): Promise<{ policy: Policy; isPersonalTeam: boolean }> {
+    const team = await db
+      .selectFrom('teams')
+      .select(['policy_preset', 'policy_overrides', 'kind'])
+      .where('id', '=', teamId)
+      .executeTakeFirst()
+    if (!team) throw new GridError('not_found')
+    return {
+      policy: resolvePolicy(team.policy_preset as Policy['preset'], team.policy_overrides),
+      isPersonalTeam: team.kind === 'personal',
+    }
+  }
+
+  /** Proves an act on the organisation itself: users, settings, new teams. */
+  function allowedInOrganisation(actor: Actor, action: Action): void {
+    const verdict = can(subjectOf(actor, null), action, { teamId: null }, resolvePolicy())
+    if (verdict.allowed) return
+    if (actor.kind === 'anonymous') throw hidden(actor)
+    throw new GridError(codeOf(verdict), verdict.sentence)
+  }
+
+  /** Teams whose things the actor may list. */
+  async function visibleTeamIds(actor: Actor): Promise<string[]> {
+    const own = [...actor.memberships.keys()]
+    if (actor.kind !== 'operator' && actor.organisationRole !== 'admin') return own
+    const all = await db.selectFrom('teams').select(['id', 'kind']).execute()
+    return all.filter((team) => own.includes(team.id) || team.kind === 'team').map((team) => team.id)
+  }
+
+  return { allowed, permits, allowedInOrganisation, visibleTeamIds, policyOf }
+}
+
+/** How the permission table sees an actor from a team (null: from the organisation). */
+export function subjectOf(actor: Actor, teamId: string | null): Subject {
+  return {
+    userId: actor.userId,
+    role: teamId === null ? null : (actor.memberships.get(teamId)?.role ?? null),
+    orgRole: actor.kind === 'person' ? actor.organisationRole : null,
+    isOperator: actor.kind === 'operator',
+    via: actor.client,
+    ...(actor.via.startsWith('key:') ? { keyScope: actor.scope as KeyScope } : {}),
+  }
+}
+
+function resourceOf(thing: Guarded, isPersonalTeam: boolean): Resource {
+  return {
+    teamId: thing.teamId,
+    ownerId: thing.ownerId,
+    createdById: thing.createdById ?? null,
+    isPersonalTeam,
+    kind: thing.kind,
+    name: thing.label,
+    ...(thing.experimentId === undefined ? {} : { experimentId: thing.experimentId }),
+  }
+}
+
+function hidden(actor: Actor): GridError {
+  return actor.kind === 'anonymous' ? new GridError('unauthenticated') : new GridError('not_found')
+}

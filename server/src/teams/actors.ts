@@ -1,0 +1,160 @@
+import { GridError } from '@teamgrid/api'
+import type { Kysely } from 'kysely'
+import type { Actor, Membership } from '../actor.ts'
+import type { Clock } from '../lib/clock.ts'
+import { hashOf } from '../lib/secrets.ts'
+import type { Database } from '../stores/postgres/schema.ts'
+import { findUser, findUserByEmail, type UserRow } from './store.ts'
+
+/** What a request tells of itself besides its proof. */
+export type Arrival = {
+  origin: string
+  client: Actor['client']
+  /** Whom a service account works for; empty means nobody. */
+  username?: string
+  email?: string
+}
+
+/** How stale "last use" of a key may be: writing it on every message would double the writes of a busy script. */
+const lastUseSeconds = 60
+
+export function anonymous(origin: string, client: Actor['client'] = 'web'): Actor {
+  return {
+    kind: 'anonymous',
+    userId: null,
+    username: '',
+    name: '',
+    organisationRole: 'member',
+    memberships: new Map(),
+    defaultTeamId: null,
+    via: 'none',
+    client,
+    scope: 'user',
+    attributedTo: null,
+    origin,
+  }
+}
+
+/** Who holds the operator token of the data directory: acts as an organisation admin that owns nothing. */
+export function operator(origin: string): Actor {
+  return {
+    ...anonymous(origin, 'cli'),
+    kind: 'operator',
+    username: 'operator',
+    name: 'Operator',
+    organisationRole: 'admin',
+    via: 'operator',
+  }
+}
+
+export function createActors({ db, clock }: { db: Kysely<Database>; clock: Clock }) {
+  /** @throws GridError unauthenticated, saying why, when the key opens nothing. */
+  async function ofKey(secret: string, arrival: Arrival): Promise<Actor> {
+    const key = await db
+      .selectFrom('api_keys')
+      .innerJoin('users', 'users.id', 'api_keys.user_id')
+      .selectAll('users')
+      .select(['api_keys.id as key_id', 'api_keys.scope', 'api_keys.last_used_at'])
+      .where('secret_hash', '=', hashOf(secret))
+      .where('revoked_at', 'is', null)
+      .executeTakeFirst()
+    if (!key || key.disabled_at) {
+      throw new GridError('unauthenticated', 'This API key is not valid here: it is wrong, or was revoked', {
+        hint: `Get a new one at ${arrival.origin}/authorize`,
+      })
+    }
+    const memberships = await membershipsOf(key.id)
+    if (!mayHaveKey(key, memberships)) {
+      throw new GridError(
+        'unauthenticated',
+        'View-only members have no API key; open this server in a browser instead',
+        {
+          hint: arrival.origin,
+        },
+      )
+    }
+    const now = clock.now()
+    if (!key.last_used_at || now.getTime() - key.last_used_at.getTime() > lastUseSeconds * 1000) {
+      await db.updateTable('api_keys').set({ last_used_at: now }).where('id', '=', key.key_id).execute()
+    }
+    const actor = actorOf(key, memberships, arrival, `key:${key.key_id}`, key.scope)
+    return key.kind === 'service'
+      ? { ...actor, attributedTo: await attribution(memberships, arrival) }
+      : actor
+  }
+
+  async function ofUser(userId: string, arrival: Arrival): Promise<Actor | undefined> {
+    const user = await db.selectFrom('users').selectAll().where('id', '=', userId).executeTakeFirst()
+    if (!user || user.disabled_at) return undefined
+    return actorOf(user, await membershipsOf(user.id), arrival, 'cookie', 'user')
+  }
+
+  async function membershipsOf(userId: string): Promise<Map<string, Membership>> {
+    const rows = await db
+      .selectFrom('memberships')
+      .innerJoin('teams', 'teams.id', 'memberships.team_id')
+      .select(['team_id', 'role', 'slug', 'kind'])
+      .where('user_id', '=', userId)
+      .execute()
+    return new Map(rows.map(({ team_id, role, slug, kind }) => [team_id, { role, slug, kind }]))
+  }
+
+  /** The named member of the service account's team; nobody for a name that is not (or no longer) one. */
+  async function attribution(memberships: Map<string, Membership>, { username, email }: Arrival) {
+    if (!username && !email) return null
+    const user = username ? await findUser(db, username) : await findUserByEmail(db, email!)
+    if (!user || user.disabled_at) return null
+    const shared = await db
+      .selectFrom('memberships')
+      .select('role')
+      .where('user_id', '=', user.id)
+      .where('team_id', 'in', [...memberships.keys()])
+      .where('role', 'in', ['admin', 'member'])
+      .executeTakeFirst()
+    return shared ? { userId: user.id, username: user.username, name: user.name } : null
+  }
+
+  return { ofKey, ofUser }
+}
+
+/**
+ * View-only members have no key. A person who is view-only in one team and works in another needs one there; it can
+ * still change nothing where they are view-only.
+ */
+export function mayHaveKey(
+  user: Pick<UserRow, 'organisation_role'>,
+  memberships: ReadonlyMap<string, Membership>,
+): boolean {
+  const shared = [...memberships.values()].filter((membership) => membership.kind === 'team')
+  return (
+    user.organisation_role === 'admin' ||
+    shared.length === 0 ||
+    shared.some((membership) => membership.role !== 'viewer')
+  )
+}
+
+function actorOf(
+  user: UserRow,
+  memberships: Map<string, Membership>,
+  { origin, client }: Arrival,
+  via: string,
+  scope: string,
+): Actor {
+  const isMine = user.default_team_id !== null && memberships.has(user.default_team_id)
+  const fallback =
+    [...memberships].find(([, membership]) => membership.kind === 'personal') ?? [...memberships][0]
+  return {
+    kind: user.kind,
+    userId: user.id,
+    username: user.username,
+    name: user.name,
+    organisationRole: user.organisation_role,
+    memberships,
+    defaultTeamId: isMine ? user.default_team_id : (fallback?.[0] ?? null),
+    via,
+    client,
+    scope,
+    attributedTo: null,
+    origin,
+  }
+}

@@ -1,0 +1,127 @@
+import { betterAuth } from 'better-auth'
+import type { Kysely } from 'kysely'
+import type { Clock } from '../lib/clock.ts'
+import { newId } from '../lib/ids.ts'
+import { newToken } from '../lib/secrets.ts'
+import type { Database } from '../stores/postgres/schema.ts'
+
+export type Identity = ReturnType<typeof createIdentity>
+
+/** How long a link that sets a new password works. */
+const resetHours = 24
+
+/**
+ * Passwords, browser sessions and resets: better-auth, over our tables. Accounts are made by our own use cases
+ * (`createPerson`), because a person also gets a username and a team, all in one transaction.
+ */
+export function createIdentity(deps: {
+  db: Kysely<Database>
+  secret: string
+  publicUrl: string
+  clock: Clock
+}) {
+  const { db, clock } = deps
+  const stamps = { createdAt: 'created_at', updatedAt: 'updated_at' }
+  const auth = betterAuth({
+    appName: 'Teamgrid',
+    baseURL: deps.publicUrl,
+    basePath: '/api/auth',
+    secret: deps.secret,
+    database: { db: db as never, type: 'postgres' },
+    telemetry: { enabled: false },
+    logger: { level: 'error' },
+    emailAndPassword: {
+      enabled: true,
+      disableSignUp: true,
+      minPasswordLength: 8,
+      maxPasswordLength: 128,
+      revokeSessionsOnPasswordReset: true,
+    },
+    user: {
+      modelName: 'auth_user',
+      fields: { emailVerified: 'email_verified', ...stamps },
+      // Name and e-mail are changed through our own endpoints, which keep both tables alike.
+      changeEmail: { enabled: false },
+      deleteUser: { enabled: false },
+    },
+    session: {
+      modelName: 'auth_session',
+      fields: {
+        userId: 'user_id',
+        expiresAt: 'expires_at',
+        ipAddress: 'ip_address',
+        userAgent: 'user_agent',
+        ...stamps,
+      },
+      expiresIn: 30 * 24 * 60 * 60,
+    },
+    account: {
+      modelName: 'auth_account',
+      fields: {
+        userId: 'user_id',
+        accountId: 'account_id',
+        providerId: 'provider_id',
+        accessToken: 'access_token',
+        refreshToken: 'refresh_token',
+        idToken: 'id_token',
+        accessTokenExpiresAt: 'access_token_expires_at',
+        refreshTokenExpiresAt: 'refresh_token_expires_at',
+        ...stamps,
+      },
+    },
+    verification: {
+      modelName: 'auth_verification',
+      fields: { expiresAt: 'expires_at', ...stamps },
+    },
+    rateLimit: {
+      enabled: true,
+      window: 10,
+      max: 100,
+      customRules: { '/sign-in/email': { window: 60, max: 20 } },
+    },
+    advanced: {
+      cookiePrefix: 'teamgrid',
+      useSecureCookies: deps.publicUrl.startsWith('https://'),
+      database: { generateId: () => newId() },
+    },
+    // A browser may reach us under several names (localhost, the machine's, the public one): what must hold is that
+    // the page and the request share one origin.
+    trustedOrigins: (request) => {
+      const host = request?.headers.get('host')
+      return host ? [`http://${host}`, `https://${host}`] : []
+    },
+  })
+
+  return {
+    /** Answers everything under `/api/auth/`. */
+    handle: (request: Request): Promise<Response> => auth.handler(request),
+
+    /** The person of a browser session, if there is one. */
+    async sessionUserId(headers: Headers): Promise<string | undefined> {
+      const session = await auth.api.getSession({ headers })
+      return session?.user.id
+    },
+
+    async hashPassword(password: string): Promise<string> {
+      return (await auth.$context).password.hash(password)
+    },
+
+    /** Makes a token that `POST /api/auth/reset-password` takes once. */
+    async makeResetToken(userId: string): Promise<{ token: string; expiresAt: Date }> {
+      const token = newToken()
+      const expiresAt = new Date(clock.now().getTime() + resetHours * 60 * 60 * 1000)
+      const context = await auth.$context
+      await context.internalAdapter.createVerificationValue({
+        identifier: `reset-password:${token}`,
+        value: userId,
+        expiresAt,
+      })
+      return { token, expiresAt }
+    },
+
+    /** Ends every browser session of a person. */
+    async endSessions(trx: Kysely<Database>, userId: string): Promise<void> {
+      await trx.deleteFrom('auth_session').where('user_id', '=', userId).execute()
+    },
+  }
+}

@@ -1,0 +1,170 @@
+import { GridError, type Project, ProjectName } from '@teamgrid/api'
+import type { Kysely } from 'kysely'
+import { record } from '../activity.ts'
+import type { Actor, Guarded } from '../actor.ts'
+import { newId } from '../lib/ids.ts'
+import type { Database } from '../stores/postgres/schema.ts'
+import type { TeamsDeps } from './service.ts'
+import { createTeamSettings } from './settings.ts'
+import * as store from './store.ts'
+
+export type StoredProject = Guarded & {
+  id: string
+  number: number
+  teamSlug: string
+  name: string
+  description: string
+  createdAt: Date
+}
+
+export function createProjects(deps: TeamsDeps) {
+  const { db, access, events, clock } = deps
+  const { teamGuard } = createTeamSettings(deps)
+  /** Set by the slices above, which know what hangs on a project; runs inside the deleting transaction. */
+  const onDelete: ((trx: Kysely<Database>, projectId: string) => Promise<void>)[] = []
+
+  /** A project by name, whoever asks; the hot path of everything a script sends. */
+  async function findProject(teamId: string, name: string): Promise<StoredProject | undefined> {
+    const row = await store.findProjectRow(db, teamId, name)
+    return row && { ...row, kind: 'project', label: row.name }
+  }
+
+  async function findProjectGuard(teamSlug: string, name: string): Promise<StoredProject | undefined> {
+    const team = await store.findTeam(db, teamSlug)
+    return team && findProject(team.id, name)
+  }
+
+  async function listProjects(actor: Actor, slug: string): Promise<Project[]> {
+    const team = await access.allowed(actor, 'project:read', teamGuard(slug))
+    return (await store.projectRows(db, { teamId: team.id })).map(shown)
+  }
+
+  async function getProject(actor: Actor, slug: string, name: string): Promise<Project> {
+    const found = await access.allowed(actor, 'project:read', findProjectGuard(slug, name))
+    return present(found)
+  }
+
+  async function createProject(
+    actor: Actor,
+    slug: string,
+    input: { name: string; description?: string },
+  ): Promise<Project> {
+    const team = await access.allowed(actor, 'project:create', teamGuard(slug))
+    const { project, made } = await db
+      .transaction()
+      .execute((trx) => ensureProject(trx, actor, team, input.name, input.description))
+    if (!made) throw new GridError('conflict', `There is a project ${project.name} in ${team.slug} already`)
+    events.publish({ type: 'project.changed', teamId: team.id, projectId: project.id })
+    return present(project)
+  }
+
+  /**
+   * The project of this name, made if need be. The caller has proven `project:read`; making one is proven here.
+   *
+   * @throws GridError invalid, for a name that cannot stand in a url.
+   */
+  async function ensureProject(
+    trx: Kysely<Database>,
+    actor: Actor,
+    team: { id: string; slug: string },
+    name: string,
+    description = '',
+  ): Promise<{ project: StoredProject; made: boolean }> {
+    const existing = await store.findProjectRow(trx, team.id, name)
+    if (existing) return { project: { ...existing, kind: 'project', label: existing.name }, made: false }
+    await access.allowed(actor, 'project:create', {
+      teamId: team.id,
+      ownerId: actor.attributedTo?.userId ?? actor.userId,
+      kind: 'team',
+      label: team.slug,
+    })
+    const checked = ProjectName.safeParse(name)
+    if (!checked.success) throw new GridError('invalid', checked.error.issues[0]!.message)
+    const inserted = await trx
+      .insertInto('projects')
+      .values({
+        id: newId(),
+        team_id: team.id,
+        name: checked.data,
+        description,
+        created_by: actor.attributedTo?.userId ?? actor.userId,
+        created_at: clock.now(),
+        updated_at: clock.now(),
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('id')
+      .executeTakeFirst()
+    if (inserted) {
+      await record(trx, actor, 'project:create', {
+        teamId: team.id,
+        kind: 'project',
+        id: inserted.id,
+        details: { name: checked.data },
+      })
+    }
+    const row = await store.findProjectRow(trx, team.id, checked.data)
+    if (!row) throw new GridError('conflict')
+    return { project: { ...row, kind: 'project', label: row.name }, made: inserted !== undefined }
+  }
+
+  async function changeProject(
+    actor: Actor,
+    slug: string,
+    name: string,
+    description: string,
+  ): Promise<Project> {
+    const found = await access.allowed(actor, 'project:edit', findProjectGuard(slug, name))
+    await db.transaction().execute(async (trx) => {
+      await trx
+        .updateTable('projects')
+        .set({ description, updated_at: clock.now() })
+        .where('id', '=', found.id)
+        .execute()
+      await record(trx, actor, 'project:edit', { teamId: found.teamId, kind: 'project', id: found.id })
+    })
+    events.publish({ type: 'project.changed', teamId: found.teamId, projectId: found.id })
+    return present(found)
+  }
+
+  async function deleteProject(actor: Actor, slug: string, name: string): Promise<void> {
+    const found = await access.allowed(actor, 'project:delete', findProjectGuard(slug, name))
+    await db.transaction().execute(async (trx) => {
+      for (const hook of onDelete) await hook(trx, found.id)
+      await trx.deleteFrom('projects').where('id', '=', found.id).execute()
+      await record(trx, actor, 'project:delete', {
+        teamId: found.teamId,
+        kind: 'project',
+        id: found.id,
+        details: { name: found.name },
+      })
+    })
+    events.publish({ type: 'project.changed', teamId: found.teamId, projectId: found.id })
+  }
+
+  async function present(project: StoredProject): Promise<Project> {
+    const [row] = await store.projectRows(db, { teamId: project.teamId, ids: [project.id] })
+    if (!row) throw new GridError('not_found')
+    return shown(row)
+  }
+
+  return {
+    findProject,
+    findProjectGuard,
+    ensureProject,
+    listProjects,
+    getProject,
+    createProject,
+    changeProject,
+    deleteProject,
+    onProjectDelete: (hook: (typeof onDelete)[number]) => void onDelete.push(hook),
+  }
+}
+
+function shown({
+  teamId: _,
+  ownerId: __,
+  number: ___,
+  ...project
+}: Awaited<ReturnType<typeof store.projectRows>>[number]): Project {
+  return project
+}

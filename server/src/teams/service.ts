@@ -1,0 +1,40 @@
+import type { TeamRole } from '@teamgrid/api'
+import type { Kysely } from 'kysely'
+import type { Access } from '../access.ts'
+import type { Events } from '../events.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Database } from '../stores/postgres/schema.ts'
+import { createActors } from './actors.ts'
+import type { Identity } from './identity.ts'
+import { createKeys } from './keys.ts'
+import { createMembers } from './members.ts'
+import { createPeople } from './people.ts'
+import { createProjects } from './projects.ts'
+import { createTeamSettings } from './settings.ts'
+
+export type TeamsDeps = {
+  db: Kysely<Database>
+  access: Access
+  identity: Identity
+  events: Events
+  clock: Clock
+  publicUrl: string
+}
+
+export type Teams = ReturnType<typeof createTeams>
+
+/** Who belongs where: people, keys, teams, members, invitations, projects. */
+export function createTeams(deps: TeamsDeps) {
+  const keys = createKeys(deps)
+  return {
+    actors: createActors(deps),
+    ...keys,
+    ...createPeople(deps, keys),
+    ...createTeamSettings(deps),
+    ...createMembers(deps, keys),
+    ...createProjects(deps),
+  }
+}
+
+/** Roles that a person may be given; `service` is for service accounts alone. */
+export type PersonRole = Exclude<TeamRole, 'service'>

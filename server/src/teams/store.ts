@@ -1,0 +1,333 @@
+import type { Activity, ApiKey, Invitation, Member, Project, TeamRole, User } from '@teamgrid/api'
+import { type Kysely, sql } from 'kysely'
+import type { z } from 'zod'
+import type { Database } from '../stores/postgres/schema.ts'
+
+type Db = Kysely<Database>
+
+export type UserRow = {
+  id: string
+  username: string
+  name: string
+  email: string | null
+  kind: 'person' | 'service'
+  organisation_role: 'admin' | 'billing' | 'member'
+  default_team_id: string | null
+  disabled_at: Date | null
+  created_at: Date
+}
+
+export type TeamRow = {
+  id: string
+  slug: string
+  name: string
+  kind: 'team' | 'personal'
+  policy_preset: string
+  policy_overrides: Record<string, boolean | string>
+  created_at: Date
+}
+
+export const userOf = (row: UserRow): User => ({
+  id: row.id,
+  username: row.username,
+  name: row.name,
+  email: row.email,
+  kind: row.kind,
+  organisationRole: row.organisation_role,
+  disabled: row.disabled_at !== null,
+  createdAt: row.created_at.toISOString(),
+})
+
+const sameText = (column: 'username' | 'slug' | 'email' | 'name', value: string) =>
+  sql<boolean>`lower(${sql.ref(column)}) = lower(${value})`
+
+export const findUser = (db: Db, username: string): Promise<UserRow | undefined> =>
+  db.selectFrom('users').selectAll().where(sameText('username', username)).executeTakeFirst()
+
+export const findUserById = (db: Db, id: string): Promise<UserRow | undefined> =>
+  db.selectFrom('users').selectAll().where('id', '=', id).executeTakeFirst()
+
+export const findUserByEmail = (db: Db, email: string): Promise<UserRow | undefined> =>
+  db.selectFrom('users').selectAll().where(sameText('email', email)).executeTakeFirst()
+
+export const findTeam = (db: Db, slug: string): Promise<TeamRow | undefined> =>
+  db.selectFrom('teams').selectAll().where(sameText('slug', slug)).executeTakeFirst()
+
+/** A username and a team slug may not be the same: both stand where clients say "entity". */
+export async function isSlugTaken(db: Db, slug: string): Promise<boolean> {
+  return (await findUser(db, slug)) !== undefined || (await findTeam(db, slug)) !== undefined
+}
+
+export async function listUsers(
+  db: Db,
+  input: { search?: string; limit: number; after?: string },
+): Promise<UserRow[]> {
+  let query = db
+    .selectFrom('users')
+    .selectAll()
+    .orderBy(sql`lower(username)`)
+    .limit(input.limit)
+  if (input.after !== undefined) query = query.where(sql<boolean>`lower(username) > lower(${input.after})`)
+  if (input.search) {
+    const like = `%${input.search.replace(/[\\%_]/g, '\\$&')}%`
+    query = query.where((eb) =>
+      eb.or([eb('username', 'ilike', like), eb('name', 'ilike', like), eb('email', 'ilike', like)]),
+    )
+  }
+  return query.execute()
+}
+
+/** What a list of teams shows, with counts; the role is that of `userId`. */
+export async function teamRows(db: Db, teamIds: string[], userId: string | null) {
+  if (teamIds.length === 0) return []
+  const rows = await db
+    .selectFrom('teams')
+    .select((eb) => [
+      'teams.id',
+      'teams.slug',
+      'teams.name',
+      'teams.kind',
+      'teams.created_at',
+      'teams.policy_preset',
+      'teams.policy_overrides',
+      eb
+        .selectFrom('memberships')
+        .select((e) => e.fn.countAll<number>().as('n'))
+        .whereRef('team_id', '=', 'teams.id')
+        .as('members'),
+      eb
+        .selectFrom('projects')
+        .select((e) => e.fn.countAll<number>().as('n'))
+        .whereRef('team_id', '=', 'teams.id')
+        .as('projects'),
+      eb
+        .selectFrom('experiments')
+        .select((e) => e.fn.countAll<number>().as('n'))
+        .whereRef('team_id', '=', 'teams.id')
+        .where('state', '=', 'running')
+        .where('deleted_at', 'is', null)
+        .as('running'),
+      eb
+        .selectFrom('memberships')
+        .select('role')
+        .whereRef('team_id', '=', 'teams.id')
+        .where('user_id', '=', userId)
+        .as('role'),
+      eb
+        .selectFrom('memberships')
+        .innerJoin('users', 'users.id', 'memberships.user_id')
+        .select(sql<string[]>`array_agg(users.username order by users.username)`.as('names'))
+        .whereRef('memberships.team_id', '=', 'teams.id')
+        .where('memberships.role', '=', 'admin')
+        .as('admins'),
+    ])
+    .where('teams.id', 'in', teamIds)
+    .orderBy(sql`teams.kind = 'personal'`)
+    .orderBy(sql`lower(teams.slug)`)
+    .execute()
+  return rows.map((row) => ({
+    id: row.id,
+    slug: row.slug,
+    name: row.name,
+    kind: row.kind,
+    role: row.role as TeamRole | null,
+    createdAt: row.created_at.toISOString(),
+    members: Number(row.members),
+    projects: Number(row.projects),
+    running: Number(row.running),
+    admins: row.admins ?? [],
+    policy_preset: row.policy_preset,
+    policy_overrides: row.policy_overrides,
+  }))
+}
+
+export async function listMembers(db: Db, teamId: string): Promise<Member[]> {
+  const rows = await db
+    .selectFrom('memberships')
+    .innerJoin('users', 'users.id', 'memberships.user_id')
+    .select(['users.id', 'username', 'name', 'email', 'users.kind', 'role', 'memberships.created_at'])
+    .where('team_id', '=', teamId)
+    // The newest last: the wandb client takes the last member for the service account it has just made.
+    .orderBy('memberships.created_at')
+    .orderBy('users.id')
+    .execute()
+  return rows.map((row) => ({
+    userId: row.id,
+    username: row.username,
+    name: row.name,
+    email: row.email,
+    role: row.role,
+    kind: row.kind,
+    joinedAt: row.created_at.toISOString(),
+  }))
+}
+
+export async function listKeys(db: Db, userId: string): Promise<ApiKey[]> {
+  const rows = await db
+    .selectFrom('api_keys')
+    .select(['id', 'name', 'hint', 'created_at', 'last_used_at'])
+    .where('user_id', '=', userId)
+    .where('revoked_at', 'is', null)
+    .where('scope', '=', 'user')
+    .orderBy('created_at', 'desc')
+    .execute()
+  return rows.map((row) => ({
+    id: row.id,
+    name: row.name,
+    hint: row.hint,
+    createdAt: row.created_at.toISOString(),
+    lastUsedAt: row.last_used_at?.toISOString() ?? null,
+  }))
+}
+
+export async function listInvitations(db: Db, teamId: string, now: Date): Promise<Invitation[]> {
+  const rows = await db
+    .selectFrom('invitations')
+    .leftJoin('users', 'users.id', 'invitations.created_by')
+    .select([
+      'invitations.id',
+      'invitations.email',
+      'invitations.role',
+      'invitations.created_at',
+      'expires_at',
+      'accepted_at',
+      'revoked_at',
+      'users.username',
+      'users.name',
+    ])
+    .where('team_id', '=', teamId)
+    .orderBy('invitations.created_at', 'desc')
+    .limit(500)
+    .execute()
+  return rows.map((row) => ({
+    id: row.id,
+    email: row.email,
+    role: row.role,
+    createdBy: row.username === null ? null : { username: row.username, name: row.name! },
+    createdAt: row.created_at.toISOString(),
+    expiresAt: row.expires_at.toISOString(),
+    state: row.accepted_at
+      ? 'accepted'
+      : row.revoked_at
+        ? 'revoked'
+        : row.expires_at <= now
+          ? 'expired'
+          : 'pending',
+  }))
+}
+
+export async function projectRows(
+  db: Db,
+  where: { teamId: string; name?: string; ids?: string[] },
+): Promise<(Project & { teamId: string; ownerId: string | null; number: number })[]> {
+  let query = db
+    .selectFrom('projects')
+    .innerJoin('teams', 'teams.id', 'projects.team_id')
+    .leftJoin('users', 'users.id', 'projects.created_by')
+    .leftJoinLateral(
+      (eb) =>
+        eb
+          .selectFrom('experiments')
+          .select((e) => [
+            e.fn.countAll<number>().as('experiments'),
+            sql<number>`count(*) filter (where state = 'running')`.as('running'),
+            sql<number>`count(*) filter (where state in ('failed', 'crashed'))`.as('failed'),
+            e.fn.max('heartbeat_at').as('last'),
+          ])
+          .whereRef('experiments.project_id', '=', 'projects.id')
+          .where('deleted_at', 'is', null)
+          .as('counts'),
+      (join) => join.onTrue(),
+    )
+    .select([
+      'projects.id',
+      'projects.number',
+      'projects.team_id',
+      'teams.slug as team',
+      'projects.name',
+      'projects.description',
+      'projects.created_by',
+      'projects.created_at',
+      'projects.updated_at',
+      'users.username',
+      'users.name as person',
+      'counts.experiments',
+      'counts.running',
+      'counts.failed',
+      'counts.last',
+    ])
+    .where('projects.team_id', '=', where.teamId)
+    .orderBy(sql`coalesce(counts.last, projects.updated_at)`, 'desc')
+  if (where.name !== undefined) query = query.where(sql<boolean>`lower(projects.name) = lower(${where.name})`)
+  if (where.ids) query = query.where('projects.id', 'in', where.ids)
+  return (await query.execute()).map((row) => ({
+    id: row.id,
+    number: row.number,
+    teamId: row.team_id,
+    team: row.team,
+    name: row.name,
+    description: row.description,
+    ownerId: row.created_by,
+    createdBy: row.username === null ? null : { username: row.username, name: row.person! },
+    createdAt: row.created_at.toISOString(),
+    updatedAt: (row.last && row.last > row.updated_at ? row.last : row.updated_at).toISOString(),
+    experiments: Number(row.experiments ?? 0),
+    running: Number(row.running ?? 0),
+    failed: Number(row.failed ?? 0),
+  }))
+}
+
+/** The plain row, without counts: for the hot path of every message a script sends. */
+export async function findProjectRow(db: Db, teamId: string, name: string) {
+  return db
+    .selectFrom('projects')
+    .innerJoin('teams', 'teams.id', 'projects.team_id')
+    .select([
+      'projects.id',
+      'projects.number',
+      'projects.team_id as teamId',
+      'teams.slug as teamSlug',
+      'projects.name',
+      'projects.created_by as ownerId',
+      'projects.description',
+      'projects.created_at as createdAt',
+    ])
+    .where('projects.team_id', '=', teamId)
+    .where(sql<boolean>`lower(projects.name) = lower(${name})`)
+    .executeTakeFirst()
+}
+
+export async function listActivity(
+  db: Db,
+  input: { teamId: string; actorUserId?: string; limit: number; before?: string },
+): Promise<z.infer<typeof Activity>[]> {
+  let query = db
+    .selectFrom('activity')
+    .leftJoin('users', 'users.id', 'activity.actor_user_id')
+    .select([
+      'activity.id',
+      'activity.created_at',
+      'via',
+      'action',
+      'subject_kind',
+      'subject_id',
+      'details',
+      'users.username',
+      'users.name',
+    ])
+    .where('activity.team_id', '=', input.teamId)
+    .orderBy('activity.id', 'desc')
+    .limit(input.limit)
+  if (input.before) query = query.where('activity.id', '<', input.before)
+  if (input.actorUserId) query = query.where('activity.actor_user_id', '=', input.actorUserId)
+  return (await query.execute()).map((row) => ({
+    id: row.id,
+    at: row.created_at.toISOString(),
+    actor: row.username === null ? null : { username: row.username, name: row.name! },
+    via: row.via,
+    action: row.action,
+    subjectKind: row.subject_kind,
+    subjectId: row.subject_id,
+    details: row.details,
+  }))
+}
