@@ -52,9 +52,14 @@ export function refusal(refused: Refusal): string {
 }
 
 function describe({ kind, name, action, owner }: Refusal): string {
-  const noun = kind ?? nouns[action.split(':')[0]!] ?? action.split(':')[0]!
+  const noun = kind ?? nounOf(action)
   if (name !== undefined) return `${noun} ${name}`
   return owner === undefined ? `${/^[aeiou]/i.test(noun) ? 'an' : 'a'} ${noun}` : `this ${noun}`
+}
+
+function nounOf(action: Action): string {
+  const noun = action.split(':')[0] ?? ''
+  return (Object.hasOwn(nouns, noun) ? nouns[noun] : undefined) ?? noun
 }
 
 const nouns: Record<string, string> = {
@@ -114,9 +119,9 @@ const deeds: Partial<Record<Action, string>> = {
 }
 
 function deedTo(action: Action, thing: string): string {
-  const deed = deeds[action]
+  const deed = Object.hasOwn(deeds, action) ? deeds[action] : undefined
   if (deed !== undefined) return deed.replace('…', thing)
-  return `${action.split(':')[1]!.replaceAll('-', ' ')} ${thing}`
+  return `${(action.split(':')[1] ?? 'touch').replaceAll('-', ' ')} ${thing}`
 }
 
 function people({ role }: Refusal): string {
@@ -133,8 +138,9 @@ function roleName({ role }: Refusal): string {
 }
 
 function adminsOf({ admins, role, action, policy }: Refusal): string {
-  if (role === 'admin' || action.startsWith('org:') || action.startsWith('billing:'))
-    return 'an organisation admin'
+  const isForTheOrganisation =
+    policy === undefined ? organisationActions.has(action) : isSetByOrganisation(policy)
+  if (role === 'admin' || isForTheOrganisation) return 'an organisation admin'
   return admins === undefined || admins.length === 0 ? 'a team admin' : `a team admin (${admins.join(', ')})`
 }
 

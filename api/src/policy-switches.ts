@@ -104,7 +104,7 @@ export type Policy = {
 
 /**
  * Decides every switch: default, then the preset, then the team's own choices, then what the organisation locked.
- * Unknown keys and values of the wrong type are ignored, as stored policies outlive the code that wrote them; so are a
+ * Unknown presets, keys and values of the wrong type are ignored, as stored policies outlive the code that wrote them; so are a
  * team's choices for switches that only the organisation sets.
  */
 export function resolvePolicy(
@@ -114,11 +114,12 @@ export function resolvePolicy(
 ): Policy {
   const teams = sane(overrides).filter(([key]) => !isSetByOrganisation(key))
   const organisations = sane(locks)
+  const known = isPolicyPreset(preset) ? preset : 'default'
   return {
-    preset,
+    preset: known,
     switches: {
       ...initial,
-      ...policyPresets[preset],
+      ...policyPresets[known],
       ...Object.fromEntries(teams),
       ...Object.fromEntries(organisations),
     },

@@ -129,14 +129,16 @@ function columnsOf(asked: Asked, row: Row<Action> | undefined): Column[] {
   const isContent = row === undefined || row.realm === 'content'
   const isPrivate = resource.visibility === 'private' && isContent && !isOwner(subject, resource)
   const standing: Column[] = []
-  const role = roleIn(subject, resource)
+  const role = roleIn(asked)
   if ((role === 'admin' || role === 'member') && isOwner(subject, resource)) standing.push('O')
   if (role === 'admin') standing.push('TA')
   if ((role === 'admin' || role === 'member') && !isPrivate) standing.push('M')
   if (role === 'viewer' && !isPrivate) standing.push('V')
   if (role === 'service' && !isPrivate) standing.push('S')
-  if (isOrganisationAdmin(subject) && (!isContent || policy.switches.org_admin_sees_content))
-    standing.push('OA')
+  // What people keep in their personal team is theirs alone; running it (usage, credit, policy) is not.
+  const isOpenToOrganisation =
+    !isContent || (policy.switches.org_admin_sees_content && resource.isPersonalTeam !== true)
+  if (isOrganisationAdmin(subject) && isOpenToOrganisation) standing.push('OA')
   else if (subject.orgRole === 'billing' && row && isForBilling(row.cells.OA, asked.action))
     standing.push('OA')
   if (resource.openedByLink === true) standing.push('N')
@@ -144,8 +146,9 @@ function columnsOf(asked: Asked, row: Row<Action> | undefined): Column[] {
 }
 
 /** Only known roles count, and only a personal team's own admin is in it. */
-function roleIn({ role }: Subject, resource: Resource): TeamRole | null {
-  // Things of the organisation are in no team; a role there only tells "admin of some team" (row 2).
+function roleIn({ subject: { role }, action, resource }: Asked): TeamRole | null {
+  // Things of the organisation are in no team; a role there tells "admin of some team" (row 2) and no more.
+  if (resource.teamId === null && !organisationActions.has(action)) return null
   if (resource.isPersonalTeam) return role === 'admin' ? role : null
   return role === 'admin' || role === 'member' || role === 'viewer' || role === 'service' ? role : null
 }
@@ -243,7 +246,7 @@ function isLocked({ subject, action, resource, policy }: Asked): boolean {
 }
 
 function onlyItsOwnerMay(asked: Asked, row: Row<Action>): boolean {
-  const role = roleIn(asked.subject, asked.resource)
+  const role = roleIn(asked)
   if (role === 'viewer') return false
   if (
     answer(row.cells.O, 'O', { ...asked, resource: { ...asked.resource, ownerId: asked.subject.userId } })
