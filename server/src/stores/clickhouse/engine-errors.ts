@@ -52,7 +52,7 @@ function codeOf(error: unknown): string | undefined {
     code?: unknown
     message?: unknown
   }
-  if (clickhouseCode !== undefined) return String(clickhouseCode)
+  if (typeof clickhouseCode === 'number') return `${clickhouseCode}`
   if (typeof code === 'string' && /^\d+$/.test(code)) return code
   return typeof message === 'string' ? /Code: (\d+)\./.exec(message)?.[1] : undefined
 }

@@ -28,9 +28,9 @@ export function createGroupCommit<Item>(
   commit: (items: Item[]) => Promise<void>,
   limits: GroupCommitLimits,
 ): {
-  add(item: Item, bytes: number): Promise<void>
-  exclusive<Result>(action: () => Promise<Result>): Promise<Result>
-  drained(): Promise<void>
+  add: (item: Item, bytes: number) => Promise<void>
+  exclusive: <Result>(action: () => Promise<Result>) => Promise<Result>
+  drained: () => Promise<void>
 } {
   let waiting: Entry<Item>[] = []
   let actions: (() => Promise<void>)[] = []

@@ -1,9 +1,7 @@
 /** Finding experiments by their facts: the filter language as SQL over the narrow `facts` table. */
 import { GridError } from '@teamgrid/api'
 import type { FactFilter, FactQuery, MetricStore } from './metric-types.ts'
-import { type Ask, createBinder } from './metric-query.ts'
-
-type Bind = (value: unknown, type: string) => string
+import { type Ask, type Bind, createBinder } from './metric-query.ts'
 
 /** More than anyone writes by hand; keeps a statement inside the engine's limits. */
 const conditionsMax = 200
@@ -62,7 +60,11 @@ export function createFinder(ask: Ask): Pick<MetricStore, 'find' | 'factKeys'> {
 type Column = { number: string; text: string; missing: string }
 
 /** Each key that the question names becomes two columns: its number and its text. */
-function createColumns(bind: Bind): { of(key: string): Column; keys(): string[]; selected(): string } {
+function createColumns(bind: Bind): {
+  of: (key: string) => Column
+  keys: () => string[]
+  selected: () => string
+} {
   const columns = new Map<string, Column>()
   const selected: string[] = []
   return {

@@ -3,6 +3,8 @@ import { engineTrouble } from './engine-errors.ts'
 import type { ClickHouse } from './open.ts'
 
 export type Params = Record<string, unknown>
+/** Takes a value along under a name and gives the placeholder that stands for it. */
+export type Bind = (value: unknown, type: string) => string
 export type Ask = <Row extends unknown[]>(query: string, params: Params) => Promise<Row[]>
 
 /** NaN and ±Infinity come as text, as JSON has no word for them; 64-bit integers as numbers, ours fit. */
@@ -34,7 +36,7 @@ export function readNumber(value: number | string): number {
 }
 
 /** Collects values to bind and gives each a name. */
-export function createBinder(): { params: Params; bind(value: unknown, type: string): string } {
+export function createBinder(): { params: Params; bind: Bind } {
   const params: Params = {}
   let count = 0
   return {
@@ -48,7 +50,7 @@ export function createBinder(): { params: Params; bind(value: unknown, type: str
 }
 
 /** A float bound by its bits, as the text form of a parameter is not always parsed to the last bit. */
-export function bindFloat(bind: (value: unknown, type: string) => string, value: number): string {
+export function bindFloat(bind: Bind, value: number): string {
   const view = new DataView(new ArrayBuffer(8))
   view.setFloat64(0, value)
   return `reinterpretAsFloat64(${bind(view.getBigUint64(0).toString(), 'UInt64')})`

@@ -1,7 +1,7 @@
 /**
- * Curves. A short curve is read whole; a long one is thinned inside the engine to the lowest and highest value of
- * every bucket of the x axis. Buckets are cut between the first and last x of the curve in the asked range, which have
- * a bucket of their own, so both ends are kept.
+ * Curves. A short curve is read whole; a long one is thinned inside the engine, in one scan, to the lowest and highest
+ * value of every bucket of the x axis and to its first and last point. Where a curve may lie is known beforehand from
+ * the `keys` table, so nothing is scanned to find where to cut.
  *
  * The answer depends on the stored points alone, not on their order, their parts, or how often one was sent: extremes
  * are taken of (value, x) pairs packed into one 128-bit integer that sorts like the pair, so a tie has one winner.
@@ -9,50 +9,33 @@
  */
 import { GridError } from '@teamgrid/api'
 import type { Curve, MetricStore, SampleQuery } from './metric-types.ts'
-import { type Ask, bindFloat, createBinder, readNumber } from './metric-query.ts'
+import { type Ask, type Bind, bindFloat, createBinder, readNumber } from './metric-query.ts'
 
 const pointsMaxLimit = 10_000
 /** Curves thinned by one statement. */
 const curvesPerStatement = 16
 
-type Extent = {
-  experimentId: string
-  key: string
-  finite: number
-  nonFinite: number
-  low: number
-  high: number
-}
+/** Where a curve may lie on the asked axis, and how many points it has at most. */
+type Extent = { experimentId: string; key: string; rowsMax: number; low: number; high: number }
 
 export function createSample(ask: Ask): MetricStore['sample'] {
   return async (query) => {
     checkQuery(query)
     if (query.experimentIds.length === 0 || query.keys.length === 0) return []
     const extents = await findExtents(ask, query)
-    const short = extents.filter((extent) => extent.finite > 0 && extent.finite <= query.pointsMax)
-    const long = extents.filter((extent) => extent.finite > query.pointsMax)
     const curves = new Map<string, Curve>()
-    for (const { experimentId, key, finite, nonFinite } of extents)
-      curves.set(nameOf(experimentId, key), {
-        experimentId,
-        key,
-        x: [],
-        y: [],
-        nonFinite: [],
-        points: finite + nonFinite,
-      })
+    const short = extents.filter((extent) => extent.rowsMax <= query.pointsMax)
+    const long = extents.filter((extent) => extent.rowsMax > query.pointsMax)
+    for (let start = 0; start < long.length; start += curvesPerStatement) {
+      const some = long.slice(start, start + curvesPerStatement)
+      const counts = await addThinned(ask, query, some, curves)
+      short.push(...some.filter((_, index) => counts[index]! > 0 && counts[index]! <= query.pointsMax))
+    }
     await addWhole(ask, query, short, curves)
-    for (let start = 0; start < long.length; start += curvesPerStatement)
-      await addThinned(ask, query, long.slice(start, start + curvesPerStatement), curves)
-    await addNonFinite(
-      ask,
-      query,
-      extents.filter((extent) => extent.nonFinite > 0),
-      curves,
-    )
-    return query.experimentIds.flatMap((experimentId) =>
+    const found = query.experimentIds.flatMap((experimentId) =>
       query.keys.flatMap((key) => curves.get(nameOf(experimentId, key)) ?? []),
     )
+    return found.filter((curve) => curve.points > 0)
   }
 }
 
@@ -66,181 +49,239 @@ function nameOf(experimentId: string, key: string): string {
   return `${experimentId} ${key}`
 }
 
-/** What is there to draw: one scan over the asked curves. */
 async function findExtents(ask: Ask, query: SampleQuery): Promise<Extent[]> {
-  const binder = createBinder()
-  const rows = await ask<[string, string, number, number, number | string, number | string]>(
-    `SELECT experiment, key, groupBitmapIf(line, isFinite(value)), groupBitmapIf(line, NOT isFinite(value)),
-            minIf(x, isFinite(value)), maxIf(x, isFinite(value))
-     FROM (${pointsOf(query, query.experimentIds, query.keys, binder.bind)})
+  const { bind, params } = createBinder()
+  const axis = typeof query.x === 'string' ? query.x : 'step'
+  const rows = await ask<[string, string, number, number | string, number | string]>(
+    `SELECT experiment, key, sum(rows_max), min(${axis}_low), max(${axis}_high) FROM keys
+     WHERE experiment IN ${bind(query.experimentIds, 'Array(UUID)')} AND stream = ${bind(query.stream, 'String')}
+       AND kind = 'number' AND key IN ${bind(query.keys, 'Array(String)')}
      GROUP BY experiment, key`,
-    binder.params,
+    params,
   )
-  return rows.map(([experimentId, key, finite, nonFinite, low, high]) => ({
+  const extents = rows.map(([experimentId, key, rowsMax, low, high]) => ({
     experimentId,
     key,
-    finite,
-    nonFinite,
-    low: readNumber(low),
-    high: readNumber(high),
+    rowsMax,
+    low: Math.max(readNumber(low), query.from ?? -Infinity),
+    high: Math.min(readNumber(high), query.to ?? Infinity),
+  }))
+  if (typeof query.x === 'string') return extents.filter((extent) => extent.low <= extent.high)
+  return extentsOnKey(ask, query, query.x.key, extents)
+}
+
+/** Nobody knows beforehand between which values another key lies. */
+async function extentsOnKey(ask: Ask, query: SampleQuery, key: string, extents: Extent[]): Promise<Extent[]> {
+  const ranges = new Map<string, [number, number]>()
+  for (const experimentId of new Set(extents.map((extent) => extent.experimentId))) {
+    const { bind, params } = createBinder()
+    const [[low, high] = [Infinity, -Infinity]] = await ask<[number | string, number | string]>(
+      `SELECT minIf(value, isFinite(value)), maxIf(value, isFinite(value)) FROM points
+       WHERE ${ofCurve(query, experimentId, key, bind)} HAVING countIf(isFinite(value)) > 0`,
+      params,
+    )
+    ranges.set(experimentId, [readNumber(low), readNumber(high)])
+  }
+  return extents
+    .map((extent) => {
+      const [low, high] = ranges.get(extent.experimentId)!
+      return {
+        ...extent,
+        low: Math.max(low, query.from ?? -Infinity),
+        high: Math.min(high, query.to ?? Infinity),
+      }
+    })
+    .filter((extent) => extent.low <= extent.high)
+}
+
+type BucketRow = [
+  curve: number,
+  count: number,
+  finite: number,
+  lowY: number,
+  lowX: number,
+  highY: number,
+  highX: number,
+  firstX: number,
+  firstY: number,
+  lastX: number,
+  lastY: number,
+]
+
+/** @returns how many points each curve has in range, in the order of `extents`. */
+async function addThinned(
+  ask: Ask,
+  query: SampleQuery,
+  extents: Extent[],
+  curves: Map<string, Curve>,
+): Promise<number[]> {
+  if (extents.length === 0) return []
+  const { bind, params } = createBinder()
+  // Two points of every bucket and the two ends. Two points in all are the lowest and the highest.
+  const buckets = Math.max(1, query.pointsMax / 2 - 1)
+  const parts = extents.map(({ experimentId, key, low, high }, index) => {
+    const scale = high > low ? buckets / (high - low) : 0
+    const bucket = `if(isFinite(value), toUInt16(least(greatest((x - ${bindFloat(bind, low)}) * ${bindFloat(bind, scale)}, 0), ${buckets - 1})), 65535)`
+    return `SELECT toUInt16(${index}) AS curve, ${bucket} AS bucket, groupBitmap(line) AS lines,
+              min(${packed('value', 'x')}) AS lowest, max(${packed('value', 'x')}) AS highest,
+              min(${packed('x', 'value')}) AS first, max(${packed('x', 'value')}) AS last
+            FROM (${pointsOf(query, experimentId, key, bind)}) GROUP BY bucket`
+  })
+  const rows = await ask<BucketRow>(
+    `SELECT curve, lines, bucket != 65535, ${unpackedHigh('lowest')}, ${unpackedLow('lowest')},
+       ${unpackedHigh('highest')}, ${unpackedLow('highest')}, ${unpackedHigh('first')}, ${unpackedLow('first')},
+       ${unpackedHigh('last')}, ${unpackedLow('last')}
+     FROM (${parts.join(' UNION ALL ')}) ORDER BY curve, bucket`,
+    params,
+  )
+  for (const [index, { experimentId, key }] of extents.entries()) {
+    const ofCurve = rows.filter((row) => row[0] === index)
+    const points = ofCurve.reduce((sum, row) => sum + row[1], 0)
+    const finite = ofCurve.filter((row) => row[2] === 1)
+    const curve: Curve = { experimentId, key, ...drawn(finite, query.pointsMax), nonFinite: [], points }
+    if (finite.length < ofCurve.length) curve.nonFinite = await findNonFinite(ask, query, extents[index]!)
+    curves.set(nameOf(experimentId, key), curve)
+  }
+  return extents.map(({ experimentId, key }) => curves.get(nameOf(experimentId, key))!.points)
+}
+
+/** Buckets as points in order of x, each point once. */
+function drawn(rows: BucketRow[], pointsMax: number): { x: number[]; y: number[] } {
+  const points: [number, number][] = []
+  for (const [, , , lowY, lowX, highY, highX] of rows) points.push([lowX, lowY], [highX, highY])
+  const first = rows[0]
+  const last = rows.at(-1)
+  if (first !== undefined && last !== undefined && pointsMax > 2)
+    points.push([first[7], first[8]], [last[9], last[10]])
+  points.sort((a, b) => a[0] - b[0] || a[1] - b[1])
+  const once = points.filter(
+    ([x, y], index) => index === 0 || x !== points[index - 1]![0] || y !== points[index - 1]![1],
+  )
+  return { x: once.map(([x]) => x), y: once.map(([, y]) => y) }
+}
+
+/** Values that cannot be drawn. When there are too many, the first of its kind in each of a number of buckets. */
+async function findNonFinite(
+  ask: Ask,
+  query: SampleQuery,
+  { experimentId, key, low, high }: Extent,
+): Promise<Curve['nonFinite']> {
+  const { bind, params } = createBinder()
+  const buckets = Math.max(1, Math.floor(query.pointsMax / 3))
+  const scale = bindFloat(bind, high > low ? buckets / (high - low) : 0)
+  const rows = await ask<[number, number | string]>(
+    `WITH found AS
+     (
+       SELECT DISTINCT x, line, value FROM (${pointsOf(query, experimentId, key, bind)}) WHERE NOT isFinite(value)
+     )
+     SELECT min(x) AS first, any(value)
+     FROM found
+     GROUP BY toString(value) AS name,
+       if((SELECT count() FROM found) <= ${bind(query.pointsMax, 'UInt64')}, toInt64(line),
+          toInt64(least(greatest((x - ${bindFloat(bind, low)}) * ${scale}, 0), ${buckets - 1})))
+     ORDER BY first, name
+     LIMIT ${bind(query.pointsMax, 'UInt64')}`,
+    params,
+  )
+  return rows.map(([x, value]) => ({
+    x,
+    value: String(readNumber(value)) as 'NaN' | 'Infinity' | '-Infinity',
   }))
 }
 
+/** Curves that fit: every point as it was logged, those of one x in the order of their lines. */
 async function addWhole(
   ask: Ask,
   query: SampleQuery,
   extents: Extent[],
   curves: Map<string, Curve>,
 ): Promise<void> {
-  if (extents.length === 0) return
-  const { bind, params } = createBinder()
-  const experimentIds = [...new Set(extents.map((extent) => extent.experimentId))]
-  const keys = [...new Set(extents.map((extent) => extent.key))]
-  const wanted = bind(
-    extents.map((extent) => nameOf(extent.experimentId, extent.key)),
-    'Array(String)',
-  )
-  const rows = await ask<[string, string, number[], number[]]>(
-    `SELECT experiment, key, groupArray(x), groupArray(value) FROM
-     (
-       SELECT DISTINCT experiment, key, x, line, value
-       FROM (${pointsOf(query, experimentIds, keys, bind)})
-       WHERE isFinite(value) AND concat(toString(experiment), ' ', key) IN ${wanted}
-       ORDER BY experiment, key, x, line
-     )
-     GROUP BY experiment, key`,
-    params,
-  )
-  for (const [experimentId, key, x, y] of rows) {
-    const curve = curves.get(nameOf(experimentId, key))!
-    curve.x = x
-    curve.y = y
-  }
-}
-
-async function addThinned(
-  ask: Ask,
-  query: SampleQuery,
-  extents: Extent[],
-  curves: Map<string, Curve>,
-): Promise<void> {
-  if (extents.length === 0) return
-  const { bind, params } = createBinder()
-  const parts = extents.map((extent, index) => {
-    const bucket = bucketOf(extent, query.pointsMax, bind)
-    return `SELECT ${index} AS curve, ${bucket} AS bucket, min(${packed('value', 'x')}) AS lowest, max(${packed('value', 'x')}) AS highest
-            FROM (${pointsOf(query, [extent.experimentId], [extent.key], bind)})
-            WHERE isFinite(value) GROUP BY bucket`
-  })
-  const rows = await ask<[number, number, number, number, number]>(
-    `SELECT curve, ${unpackedHigh('lowest')}, ${unpackedLow('lowest')}, ${unpackedHigh('highest')}, ${unpackedLow('highest')}
-     FROM (${parts.join(' UNION ALL ')}) ORDER BY curve, bucket`,
-    params,
-  )
-  for (const [index, lowY, lowX, highY, highX] of rows) {
-    const { experimentId, key } = extents[index]!
-    const { x, y } = curves.get(nameOf(experimentId, key))!
-    const lowFirst = lowX <= highX
-    x.push(lowFirst ? lowX : highX)
-    y.push(lowFirst ? lowY : highY)
-    if (lowX === highX && lowY === highY) continue
-    x.push(lowFirst ? highX : lowX)
-    y.push(lowFirst ? highY : lowY)
-  }
-}
-
-/**
- * Two points a bucket, and the ends have one bucket each. With fewer than six points there is no room for both, and
- * the lowest and highest of the whole matter more.
- */
-function bucketOf(
-  { low, high }: Extent,
-  pointsMax: number,
-  bind: (value: unknown, type: string) => string,
-): string {
-  const ends = pointsMax < 6 ? 0 : 2
-  const inner = pointsMax / 2 - ends
-  const first = bindFloat(bind, low)
-  const scale = bindFloat(bind, high > low ? inner / (high - low) : 0)
-  const place = `least(toInt32(floor((x - ${first}) * ${scale})), ${inner - 1})`
-  if (ends === 0) return place
-  return `multiIf(x <= ${first}, -1, x >= ${bindFloat(bind, high)}, ${inner}, ${place})`
-}
-
-/** Values that cannot be drawn. When there are too many, the first of its kind in each of a number of buckets. */
-async function addNonFinite(
-  ask: Ask,
-  query: SampleQuery,
-  extents: Extent[],
-  curves: Map<string, Curve>,
-): Promise<void> {
-  for (const { experimentId, key } of extents) {
+  for (const { experimentIds, keys } of rectangles(extents)) {
     const { bind, params } = createBinder()
-    const buckets = Math.max(1, Math.floor(query.pointsMax / 3))
-    const rows = await ask<[number, number | string]>(
-      `WITH found AS
+    const rows = await ask<[string, string, number[], (number | string)[]]>(
+      `SELECT experiment, key, groupArray(x), groupArray(value) FROM
        (
-         SELECT DISTINCT x, line, value, toString(value) AS name
-         FROM (${pointsOf(query, [experimentId], [key], bind)}) WHERE NOT isFinite(value)
-       ),
-       (SELECT count() FROM found) AS total, (SELECT min(x) FROM found) AS low, (SELECT max(x) FROM found) AS high
-       SELECT min(x) AS first, any(value)
-       FROM found
-       GROUP BY name, if(total <= ${query.pointsMax}, toInt64(line),
-                         toInt64(floor((x - low) / greatest(high - low, 1e-300) * ${buckets - 1}))) AS bucket
-       ORDER BY first, name
-       LIMIT ${query.pointsMax}`,
+         SELECT DISTINCT experiment, key, x, line, value FROM (${pointsOf(query, experimentIds, keys, bind)})
+         ORDER BY experiment, key, x, line
+       )
+       GROUP BY experiment, key`,
       params,
     )
-    curves.get(nameOf(experimentId, key))!.nonFinite = rows.map(([x, value]) => ({
-      x,
-      value: String(readNumber(value)) as 'NaN' | 'Infinity' | '-Infinity',
-    }))
+    for (const [experimentId, key, xs, values] of rows) {
+      const curve: Curve = { experimentId, key, x: [], y: [], nonFinite: [], points: xs.length }
+      for (const [index, value] of values.entries()) {
+        const x = xs[index]!
+        if (typeof value === 'number') {
+          curve.x.push(x)
+          curve.y.push(value)
+        } else
+          curve.nonFinite.push({ x, value: String(readNumber(value)) as 'NaN' | 'Infinity' | '-Infinity' })
+      }
+      curves.set(nameOf(experimentId, key), curve)
+    }
   }
+}
+
+/** Curves grouped so that each group is all of some keys for all of some experiments, and one statement reads it. */
+function rectangles(extents: Extent[]): { experimentIds: string[]; keys: string[] }[] {
+  const keysOf = Map.groupBy(extents, (extent) => extent.experimentId)
+  const groups = Map.groupBy(keysOf, ([, some]) => JSON.stringify(some.map((extent) => extent.key).sort()))
+  return [...groups.values()].map((group) => ({
+    experimentIds: group.map(([experimentId]) => experimentId),
+    keys: group[0]![1].map((extent) => extent.key),
+  }))
 }
 
 /** The asked points as (experiment, key, line, x, value), with what was replaced left out and x in range. */
 function pointsOf(
   query: SampleQuery,
-  experimentIds: string[],
-  keys: string[],
-  bind: (value: unknown, type: string) => string,
+  experiments: string | string[],
+  keys: string | string[],
+  bind: Bind,
 ): string {
-  const experiments = bind(experimentIds, 'Array(UUID)')
-  const curves = (of: string): string =>
-    `experiment IN ${experiments} AND stream = '${query.stream === 'system' ? 'system' : 'history'}' AND key IN ${of}${current(query, experimentIds, bind)}`
-  const asked = curves(bind(keys, 'Array(String)'))
   const inRange = [
     'isFinite(x)',
     ...(query.from === null ? [] : [`x >= ${bindFloat(bind, query.from)}`]),
     ...(query.to === null ? [] : [`x <= ${bindFloat(bind, query.to)}`]),
   ].join(' AND ')
+  const asked = ofCurve(query, experiments, keys, bind)
   if (typeof query.x === 'string') {
     const x = { step: 'toFloat64(step)', runtime: 'runtime', timestamp: 'timestamp' }[query.x]
     return `SELECT experiment, key, line, ${x} AS x, value FROM points WHERE ${asked} AND ${inRange}`
   }
   return `SELECT p.experiment AS experiment, p.key AS key, p.line AS line, a.x AS x, p.value AS value
           FROM (SELECT experiment, key, line, value FROM points WHERE ${asked}) AS p
-          INNER JOIN (SELECT experiment, line, min(value) AS x FROM points
-                      WHERE ${curves(bind([query.x.key], 'Array(String)'))} GROUP BY experiment, line) AS a
+          INNER JOIN (SELECT experiment, line, any(value) AS x FROM points
+                      WHERE ${ofCurve(query, experiments, query.x.key, bind)} GROUP BY experiment, line) AS a
           ON p.experiment = a.experiment AND p.line = a.line
           WHERE ${inRange}`
 }
 
 /** Only experiments whose lines were ever replaced pay for looking up which version of a line counts. */
-function current(
+function ofCurve(
   query: SampleQuery,
-  experimentIds: string[],
-  bind: (value: unknown, type: string) => string,
+  experiments: string | string[],
+  keys: string | string[],
+  bind: Bind,
 ): string {
-  const rewritten = experimentIds.filter((id) => query.rewritten.has(id))
-  if (rewritten.length === 0) return ''
+  const stream = bind(query.stream, 'String')
+  const asked = `${isOf('experiment', 'UUID', experiments, bind)} AND stream = ${stream} AND ${isOf('key', 'String', keys, bind)}`
+  const rewritten = [experiments].flat().filter((id) => query.rewritten.has(id))
+  if (rewritten.length === 0) return asked
+  if (!Array.isArray(experiments))
+    return `${asked} AND (line, version) IN (SELECT line, max(version) FROM lines
+            WHERE experiment = ${bind(experiments, 'UUID')} AND stream = ${stream} GROUP BY line)`
   const ids = bind(rewritten, 'Array(UUID)')
-  const counts = `(experiment, line, version) IN (SELECT experiment, line, max(version) FROM lines
-                  WHERE experiment IN ${ids} AND stream = '${query.stream === 'system' ? 'system' : 'history'}' GROUP BY experiment, line)`
-  return rewritten.length === experimentIds.length
-    ? ` AND ${counts}`
-    : ` AND (experiment NOT IN ${ids} OR ${counts})`
+  return `${asked} AND (experiment NOT IN ${ids}
+          OR (experiment, line, version) IN (SELECT experiment, line, max(version) FROM lines
+              WHERE experiment IN ${ids} AND stream = ${stream} GROUP BY experiment, line))`
+}
+
+/** Equality where it will do: the engine compares faster than it looks up. */
+function isOf(column: string, type: string, values: string | string[], bind: Bind): string {
+  return Array.isArray(values)
+    ? `${column} IN ${bind(values, `Array(${type})`)}`
+    : `${column} = ${bind(values, type)}`
 }
 
 const signBit = "toUInt64('9223372036854775808')"

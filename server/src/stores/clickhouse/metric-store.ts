@@ -22,8 +22,7 @@ export function createMetricStore({
   const writer = createMetricWriter({ client, insert }, clock)
   const ask = createAsk({ client })
   return {
-    append: writer.append,
-    forget: writer.forget,
+    ...writer,
     sample: createSample(ask),
     ...createLineReader(ask),
     ...createFinder(ask),

@@ -46,7 +46,7 @@ const tables = Object.keys(columns) as Table[]
 export function createMetricWriter(
   clickhouse: Pick<ClickHouse, 'client' | 'insert'>,
   clock: { now(): number },
-): Pick<MetricStore, 'append' | 'forget'> & { drained(): Promise<void> } {
+): Pick<MetricStore, 'append' | 'forget'> & { drained: () => Promise<void> } {
   const group = createGroupCommit<Rows>(commit, limits)
   let lastVersion = 0
 

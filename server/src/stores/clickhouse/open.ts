@@ -21,9 +21,9 @@ export type ClickHouse = {
   client: ClickHouseClient
   database: string
   /** Inserts tab-separated rows; resolves when the engine has stored them. */
-  insert(table: string, columns: readonly string[], rows: string): Promise<void>
+  insert: (table: string, columns: readonly string[], rows: string) => Promise<void>
   /** Waits for what is running, then releases the engine. */
-  close(): Promise<void>
+  close: () => Promise<void>
 }
 
 /** What the driver may wait for one statement. Deleting a big experiment is the slowest thing we ask. */

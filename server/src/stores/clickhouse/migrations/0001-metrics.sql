@@ -45,10 +45,13 @@ CREATE TABLE IF NOT EXISTS points
   key LowCardinality(String),
   line UInt32 CODEC(Delta, LZ4),
   step Int64 CODEC(Delta, LZ4),
-  runtime Float64,
-  timestamp Float64,
+  runtime Float64 CODEC(Delta, ZSTD(1)),
+  timestamp Float64 CODEC(Delta, ZSTD(1)),
   value Float64,
-  version UInt64 CODEC(Delta, LZ4)
+  version UInt64 CODEC(Delta, LZ4),
+  INDEX step_range step TYPE minmax GRANULARITY 1,
+  INDEX runtime_range runtime TYPE minmax GRANULARITY 1,
+  INDEX timestamp_range timestamp TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (experiment, stream, key, line);
@@ -78,7 +81,8 @@ SELECT experiment, stream, key, line, step, timestamp, type, json, version
 FROM arrivals ARRAY JOIN object_keys AS key, object_types AS type, object_values AS json;
 
 -- What an experiment ever logged, by key. Lines are counted in a bitmap, so counting one twice changes nothing; the
--- newest value is that of the highest (line, version), packed into one integer.
+-- newest value is that of the highest (line, version), packed into one integer. `rows_max` counts resent lines again: an
+-- upper bound. The extents say where a curve may lie without looking at its points.
 CREATE TABLE IF NOT EXISTS keys
 (
   experiment UUID,
@@ -88,7 +92,14 @@ CREATE TABLE IF NOT EXISTS keys
   lines AggregateFunction(groupBitmap, UInt32),
   last_step AggregateFunction(argMax, Int64, UInt128),
   last_number AggregateFunction(argMax, Float64, UInt128),
-  last_type AggregateFunction(argMax, String, UInt128)
+  last_type AggregateFunction(argMax, String, UInt128),
+  rows_max SimpleAggregateFunction(sum, UInt64),
+  step_low SimpleAggregateFunction(min, Float64),
+  step_high SimpleAggregateFunction(max, Float64),
+  runtime_low SimpleAggregateFunction(min, Float64),
+  runtime_high SimpleAggregateFunction(max, Float64),
+  timestamp_low SimpleAggregateFunction(min, Float64),
+  timestamp_high SimpleAggregateFunction(max, Float64)
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (experiment, stream, kind, key);
@@ -99,10 +110,16 @@ SELECT
   groupBitmapState(line) AS lines,
   argMaxState(step, place) AS last_step,
   argMaxState(value, place) AS last_number,
-  argMaxState('number', place) AS last_type
+  argMaxState('number', place) AS last_type,
+  count() AS rows_max,
+  min(toFloat64(step)) AS step_low, max(toFloat64(step)) AS step_high,
+  min(if(isFinite(runtime), runtime, inf)) AS runtime_low, max(if(isFinite(runtime), runtime, -inf)) AS runtime_high,
+  min(if(isFinite(timestamp), timestamp, inf)) AS timestamp_low,
+  max(if(isFinite(timestamp), timestamp, -inf)) AS timestamp_high
 FROM
 (
-  SELECT experiment, stream, key, line, step, value, bitShiftLeft(toUInt128(line), 64) + version AS place
+  SELECT experiment, stream, key, line, step, runtime, timestamp, value,
+         bitShiftLeft(toUInt128(line), 64) + version AS place
   FROM arrivals ARRAY JOIN keys AS key, values AS value
 )
 GROUP BY experiment, stream, key;
@@ -113,10 +130,16 @@ SELECT
   groupBitmapState(line) AS lines,
   argMaxState(step, place) AS last_step,
   argMaxState(nan, place) AS last_number,
-  argMaxState(type, place) AS last_type
+  argMaxState(type, place) AS last_type,
+  count() AS rows_max,
+  min(toFloat64(step)) AS step_low, max(toFloat64(step)) AS step_high,
+  min(if(isFinite(runtime), runtime, inf)) AS runtime_low, max(if(isFinite(runtime), runtime, -inf)) AS runtime_high,
+  min(if(isFinite(timestamp), timestamp, inf)) AS timestamp_low,
+  max(if(isFinite(timestamp), timestamp, -inf)) AS timestamp_high
 FROM
 (
-  SELECT experiment, stream, toLowCardinality(key) AS key, line, step, type, bitShiftLeft(toUInt128(line), 64) + version AS place
+  SELECT experiment, stream, toLowCardinality(key) AS key, line, step, runtime, timestamp, type,
+         bitShiftLeft(toUInt128(line), 64) + version AS place
   FROM arrivals ARRAY JOIN object_keys AS key, object_types AS type
 )
 GROUP BY experiment, stream, key;
