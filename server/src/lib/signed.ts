@@ -4,7 +4,14 @@ import type { Clock } from './clock.ts'
 
 /** What the bearer of a signed blob url may do. */
 export type BlobClaim =
-  | { do: 'get'; blobKey: string; mediaType: string; download?: boolean }
+  | {
+      do: 'get'
+      blobKey: string
+      mediaType: string
+      download?: boolean
+      /** For whom the link was made: it stops working when they leave the team. */
+      reader?: { userId: string; teamId: string }
+    }
   | { do: 'put-file'; experimentId: string; path: string }
   | { do: 'put-artifact'; artifactId: string; md5Hex: string; expectedSize?: number }
   | { do: 'put-manifest'; manifestId: string }

@@ -18,7 +18,6 @@ export type TeamsDeps = {
   identity: Identity
   events: Events
   clock: Clock
-  publicUrl: string
 }
 
 export type Teams = ReturnType<typeof createTeams>

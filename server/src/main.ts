@@ -1,0 +1,124 @@
+import { join } from 'node:path'
+import { GridError } from '@teamgrid/api'
+import { configHelp, readConfig } from './config.ts'
+import { ensureInstance } from './instance.ts'
+import { systemClock } from './lib/clock.ts'
+import { lockDataDir, prepareDataDir } from './lock.ts'
+import { ensureOperatorToken } from './operator-token.ts'
+import { listenSentence } from './start-errors.ts'
+import { createMetricStore } from './stores/clickhouse/metric-store.ts'
+import { openClickHouse } from './stores/clickhouse/open.ts'
+import { migrate } from './stores/postgres/migrate.ts'
+import { openPostgres } from './stores/postgres/open.ts'
+import type { Database } from './stores/postgres/schema.ts'
+import { version } from './version.ts'
+import { wire } from './wiring.ts'
+
+/** Opened things, closed in reverse when the server ends or a later step of the start fails. */
+const closers: (() => Promise<unknown>)[] = []
+
+async function start(): Promise<void> {
+  if (process.argv.includes('--help')) return void process.stdout.write(configHelp)
+  const config = readConfig(process.env, process.argv.slice(2))
+  await prepareDataDir(config.dataDir)
+  const lock = await lockDataDir(config.dataDir)
+  closers.push(lock.release)
+
+  const postgres = await openPostgres<Database>({
+    databaseUrl: config.databaseUrl,
+    dataDir: config.dataDir,
+    log,
+  })
+  closers.push(postgres.close)
+  await migrate(postgres.pool)
+  const { db } = postgres
+
+  const clickhouse = await openClickHouse({
+    url: config.clickhouseUrl,
+    path: join(config.dataDir, 'metrics'),
+  })
+  const metrics = createMetricStore(clickhouse)
+  closers.push(metrics.close)
+
+  const { app, teams } = await wire(
+    {
+      db,
+      metrics,
+      ready: async () => {
+        await postgres.ping()
+        await clickhouse.client.query({ query: 'SELECT 1' })
+      },
+    },
+    {
+      secret: await ensureInstance(db),
+      operatorToken: await ensureOperatorToken(config.dataDir),
+      publicUrl: config.publicUrlIsSet ? config.publicUrl : null,
+      clock: systemClock,
+      log: (text, error) => log.error(`${text}: ${error instanceof Error ? error.stack : String(error)}`),
+    },
+  )
+  closers.push(() => app.close())
+  const address = await app.listen({ host: config.host, port: config.port }).catch((error: unknown) => {
+    throw listenSentence(error, config)
+  })
+  const origin = config.publicUrlIsSet ? config.publicUrl : `http://localhost:${new URL(address).port}`
+  await lock.announce(origin)
+  await welcome(origin, await teams.newSetupToken())
+}
+
+async function welcome(origin: string, setupToken: string | undefined): Promise<void> {
+  const lines = ['', `Teamgrid ${version} is ready at ${origin}`, '']
+  if (setupToken) {
+    lines.push(
+      'Nobody is here yet. Open this link once, to become the admin of this organisation:',
+      `  ${origin}/signup?setup=${setupToken}`,
+      '',
+    )
+  }
+  lines.push(
+    'Point a training script at it:',
+    `  export WANDB_BASE_URL=${origin}`,
+    `  export WANDB_API_KEY=<your key, from ${origin}/authorize>`,
+    '  wandb login',
+    '',
+  )
+  process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+let closing: Promise<void> | undefined
+function close(): Promise<void> {
+  closing ??= (async () => {
+    for (const closer of closers.reverse()) await closer().catch((error: unknown) => log.error(String(error)))
+  })()
+  return closing
+}
+
+const stamp = () => new Date().toISOString()
+const log = {
+  info: (text: string) => void process.stderr.write(`${stamp()} ${text}\n`),
+  warn: (text: string) => void process.stderr.write(`${stamp()} warning: ${text}\n`),
+  error: (text: string) => void process.stderr.write(`${stamp()} error: ${text}\n`),
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    void close().then(() => process.exit(0))
+  })
+}
+process.on('unhandledRejection', (error) =>
+  log.error(`Unhandled: ${error instanceof Error ? error.stack : String(error)}`),
+)
+
+try {
+  await start()
+} catch (error) {
+  if (error instanceof GridError) {
+    process.stderr.write(
+      `teamgrid: ${error.message}${error.details.hint ? `\n  ${error.details.hint}` : ''}\n`,
+    )
+  } else {
+    process.stderr.write(`teamgrid: ${error instanceof Error ? error.stack : String(error)}\n`)
+  }
+  await close()
+  process.exit(1)
+}

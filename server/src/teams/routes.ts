@@ -1,0 +1,116 @@
+import { os } from '../http/route.ts'
+import type { Teams } from './service.ts'
+
+const ok = { ok: true } as const
+
+/** Endpoint → use case, one line each. */
+export const instanceRoutes = (teams: Teams, version: string) => ({
+  about: os.instance.about.handler(({ context }) => teams.about(context.actor.origin, version)),
+  setUp: os.instance.setUp.handler(({ context, input }) => teams.setUp(context.actor, input)),
+  signUp: os.instance.signUp.handler(({ context, input }) => teams.signUp(context.actor, input)),
+  change: os.instance.change.handler(async ({ context, input }) => {
+    await teams.changeInstance(context.actor, input)
+    return ok
+  }),
+})
+
+export const meRoutes = (teams: Teams) => ({
+  get: os.me.get.handler(({ context }) => teams.getMe(context.actor)),
+  change: os.me.change.handler(({ context, input }) => teams.changeMe(context.actor, input)),
+  keys: os.me.keys.handler(({ context }) => teams.myKeys(context.actor)),
+  createKey: os.me.createKey.handler(({ context, input }) => teams.createMyKey(context.actor, input.name)),
+  revokeKey: os.me.revokeKey.handler(async ({ context, input }) => {
+    await teams.revokeMyKey(context.actor, input.keyId)
+    return ok
+  }),
+})
+
+export const userRoutes = (teams: Teams) => ({
+  list: os.users.list.handler(({ context, input }) => teams.listPeople(context.actor, input)),
+  create: os.users.create.handler(({ context, input }) => teams.createUser(context.actor, input)),
+  change: os.users.change.handler(({ context, input: { username, ...change } }) =>
+    teams.changeUser(context.actor, username, change),
+  ),
+  resetPassword: os.users.resetPassword.handler(({ context, input }) =>
+    teams.resetPassword(context.actor, input.username),
+  ),
+  keys: os.users.keys.handler(({ context, input }) => teams.keysOf(context.actor, input.username)),
+  createKey: os.users.createKey.handler(({ context, input }) =>
+    teams.createKeyOf(context.actor, input.username, input.name, input.apiKey),
+  ),
+  revokeKey: os.users.revokeKey.handler(async ({ context, input }) => {
+    await teams.revokeKeyOf(context.actor, input.username, input.keyId)
+    return ok
+  }),
+})
+
+export const teamRoutes = (teams: Teams) => ({
+  list: os.teams.list.handler(({ context }) => teams.listTeams(context.actor)),
+  create: os.teams.create.handler(({ context, input }) => teams.createTeam(context.actor, input)),
+  get: os.teams.get.handler(({ context, input }) => teams.getTeam(context.actor, input.team)),
+  change: os.teams.change.handler(({ context, input }) =>
+    teams.changeTeam(context.actor, input.team, input.name),
+  ),
+  setPolicy: os.teams.setPolicy.handler(({ context, input: { team, ...policy } }) =>
+    teams.setPolicy(context.actor, team, policy),
+  ),
+  members: os.teams.members.handler(({ context, input }) => teams.members(context.actor, input.team)),
+  addMember: os.teams.addMember.handler(({ context, input }) =>
+    teams.addMember(context.actor, input.team, input.username, input.role),
+  ),
+  changeMember: os.teams.changeMember.handler(({ context, input }) =>
+    teams.changeMember(context.actor, input.team, input.username, input.role),
+  ),
+  removeMember: os.teams.removeMember.handler(async ({ context, input }) => {
+    await teams.removeMember(context.actor, input.team, input.username)
+    return ok
+  }),
+  invitations: os.teams.invitations.handler(({ context, input }) =>
+    teams.listInvitations(context.actor, input.team),
+  ),
+  invite: os.teams.invite.handler(({ context, input: { team, ...invitation } }) =>
+    teams.invite(context.actor, team, invitation),
+  ),
+  revokeInvitation: os.teams.revokeInvitation.handler(async ({ context, input }) => {
+    await teams.revokeInvitation(context.actor, input.team, input.invitationId)
+    return ok
+  }),
+  createServiceAccount: os.teams.createServiceAccount.handler(({ context, input: { team, ...account } }) =>
+    teams.createServiceAccount(context.actor, team, account),
+  ),
+  serviceKeys: os.teams.serviceKeys.handler(({ context, input }) =>
+    teams.serviceKeys(context.actor, input.team, input.username),
+  ),
+  createServiceKey: os.teams.createServiceKey.handler(({ context, input }) =>
+    teams.createServiceKey(context.actor, input.team, input.username, input.name),
+  ),
+  revokeServiceKey: os.teams.revokeServiceKey.handler(async ({ context, input }) => {
+    await teams.revokeServiceKey(context.actor, input.team, input.username, input.keyId)
+    return ok
+  }),
+  activity: os.teams.activity.handler(({ context, input: { team, ...range } }) =>
+    teams.activity(context.actor, team, range),
+  ),
+})
+
+export const invitationRoutes = (teams: Teams) => ({
+  get: os.invitations.get.handler(({ input }) => teams.getInvitation(input.token)),
+  accept: os.invitations.accept.handler(({ context, input }) => teams.accept(context.actor, input.token)),
+})
+
+export const projectRoutes = (teams: Teams) => ({
+  list: os.projects.list.handler(({ context, input }) => teams.listProjects(context.actor, input.team)),
+  create: os.projects.create.handler(({ context, input: { team, ...project } }) =>
+    teams.createProject(context.actor, team, project),
+  ),
+  get: os.projects.get.handler(({ context, input }) =>
+    teams.getProject(context.actor, input.team, input.project),
+  ),
+  change: os.projects.change.handler(({ context, input }) =>
+    teams.changeProject(context.actor, input.team, input.project, input.description),
+  ),
+  delete: os.projects.delete.handler(async ({ context, input }) => {
+    await teams.deleteProject(context.actor, input.team, input.project)
+    return ok
+  }),
+})

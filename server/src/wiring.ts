@@ -1,0 +1,79 @@
+import { fileURLToPath } from 'node:url'
+import type { FastifyInstance } from 'fastify'
+import type { Kysely } from 'kysely'
+import { createAccess } from './access.ts'
+import { createEvents } from './events.ts'
+import { createApp } from './http/app.ts'
+import { createAuthenticate } from './http/auth.ts'
+import type { Clock } from './lib/clock.ts'
+import { createSignedUrls } from './lib/signed.ts'
+import type { MetricStore } from './stores/clickhouse/metric-types.ts'
+import type { Database } from './stores/postgres/schema.ts'
+import { createIdentity } from './teams/identity.ts'
+import {
+  instanceRoutes,
+  invitationRoutes,
+  meRoutes,
+  projectRoutes,
+  teamRoutes,
+  userRoutes,
+} from './teams/routes.ts'
+import { createTeams } from './teams/service.ts'
+import { version } from './version.ts'
+
+export type Engines = {
+  db: Kysely<Database>
+  metrics: MetricStore
+  /** Resolves when every engine answers. */
+  ready: () => Promise<void>
+}
+
+export type WiringOptions = {
+  /** Signs sessions and links. */
+  secret: string
+  operatorToken: string
+  /** Null: believe the request about the address it came to. */
+  publicUrl: string | null
+  clock: Clock
+  webFolder?: string
+  log: (text: string, error: unknown) => void
+}
+
+/** The slices and edges over opened engines: the only place that knows everything. Used by `main.ts` and by tests. */
+export async function wire(engines: Engines, options: WiringOptions) {
+  const { db } = engines
+  const { clock, secret, publicUrl } = options
+  const events = createEvents()
+  const access = createAccess({ db })
+  const signed = createSignedUrls({ secret, clock })
+  const identity = createIdentity({ db, secret, publicUrl: publicUrl ?? 'http://localhost', clock })
+  const teams = createTeams({ db, access, identity, events, clock })
+  const authenticate = createAuthenticate({
+    teams,
+    identity,
+    operatorToken: options.operatorToken,
+    publicUrl,
+  })
+
+  const app: FastifyInstance = await createApp({
+    router: {
+      instance: instanceRoutes(teams, version),
+      me: meRoutes(teams),
+      users: userRoutes(teams),
+      teams: teamRoutes(teams),
+      invitations: invitationRoutes(teams),
+      projects: projectRoutes(teams),
+    } as never,
+    authenticate,
+    access,
+    identity,
+    events,
+    version,
+    publicUrl,
+    webFolder: options.webFolder ?? fileURLToPath(new URL('../../web/dist', import.meta.url)),
+    ready: engines.ready,
+    edges: [],
+    log: options.log,
+  })
+  return { app, access, events, signed, identity, teams }
+}
