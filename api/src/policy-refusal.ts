@@ -39,6 +39,9 @@ export function refusal(refused: Refusal): string {
   const thing = describe(refused)
   const belongs = owner === undefined ? '' : `${thing} belongs to ${owner}. `
   const deed = owner === undefined ? deedTo(refused.action, thing) : deedTo(refused.action, 'it')
+  if (policy === 'cli_cross_user_logs_artifacts') {
+    return `Warning: ${belongs}Team policy "${policy}" does not show it on the command line. Open it in the browser.`
+  }
   if (because === 'policy' && policy !== undefined) {
     const whose = isSetByOrganisation(policy) ? 'Organisation policy' : 'Team policy'
     return `Warning: ${belongs}${whose} "${policy}" does not let ${people(refused)} ${deed}. ${ask(refused)}`

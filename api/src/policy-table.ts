@@ -46,7 +46,7 @@ export type Cell =
       /** The same as this column in another row. */
       follows?: number
       /** What this cell says for most of the row's actions, when `but` names others. */
-      base?: 'yes' | 'no' | 'own'
+      base?: 'yes' | 'no'
       but?: Readonly<Record<string, Cell>>
       /** For the reader only. */
       note?: string

@@ -184,7 +184,6 @@ function answer(cell: Cell, column: Column, asked: Asked): Answer {
   if (exception !== undefined) return answer(exception, column, asked)
   if (cell.follows !== undefined) return answer(getRow(cell.follows).cells[column], column, asked)
   if (cell.base === 'no') return refused
-  if (cell.base === 'own' && !isOwner(subject, resource)) return refused
   if (cell.policy !== undefined && !isOn(policy, cell.policy, resource))
     return { ...refused, policy: cell.policy }
   if (cell.when !== undefined && !holds(cell.when, subject, resource)) return refused
@@ -248,17 +247,9 @@ function isLocked({ subject, action, resource, policy }: Asked): boolean {
 function onlyItsOwnerMay(asked: Asked, row: Row<Action>): boolean {
   const role = roleIn(asked)
   if (role === 'viewer') return false
-  if (
-    answer(row.cells.O, 'O', { ...asked, resource: { ...asked.resource, ownerId: asked.subject.userId } })
-      .granted
-  ) {
-    return role !== 'service' || saysOwn(row.cells.S)
-  }
-  return false
-}
-
-function saysOwn(cell: Cell): boolean {
-  return cell === 'own' || (typeof cell !== 'string' && cell.base === 'own')
+  if (role === 'service') return row.cells.S === 'own'
+  const asOwner = { ...asked, resource: { ...asked.resource, ownerId: asked.subject.userId } }
+  return answer(row.cells.O, 'O', asOwner).granted
 }
 
 /** What the key of one job may do: the second, shorter table. It narrows; the first table must grant it as well. */
