@@ -1,0 +1,231 @@
+/** Where things are: people, entities (our teams) and projects, as the client reads and makes them. */
+import { GridError, type Member } from '@teamgrid/api'
+import type { Access } from '../../access.ts'
+import type { Actor } from '../../actor.ts'
+import type { Teams } from '../../teams/service.ts'
+import type { Resolvers, WandbContext } from '../graphql.ts'
+import { projectInternalId, storageId } from '../words.ts'
+import { type PageArguments, pageOf } from './connections.ts'
+
+export type UserNode = { username: string; name: string; email?: string | null; admin?: boolean }
+export type EntityNode = { id: string; slug: string; name: string; kind: 'team' | 'personal' }
+export type ProjectNode = {
+  id: string
+  name: string
+  teamSlug: string
+  description: string
+  createdAt: Date | string
+  /** Left out in lists, where nobody asks for it. */
+  number?: number
+}
+
+type UpsertModelInput = { name?: string | null; entityName?: string | null; description?: string | null }
+
+export type Places = ReturnType<typeof createPlaces>
+
+/** What other resolvers need to know about places. Unreadable and absent are the same here: undefined. */
+export function createPlaces({ access, teams }: { access: Access; teams: Teams }) {
+  async function findEntity(actor: Actor, name: string | null | undefined): Promise<EntityNode | undefined> {
+    const slug = name || defaultEntity(actor)
+    if (!slug) return undefined
+    const team = await readable(access.allowed(actor, 'team:read', teams.teamGuard(slug)))
+    return team && { id: team.id, slug: team.slug, name: team.name, kind: team.teamKind }
+  }
+
+  async function findProject(
+    actor: Actor,
+    entityName: string | null | undefined,
+    name: string | null | undefined,
+  ) {
+    const slug = entityName || defaultEntity(actor)
+    if (!slug || !name) return undefined
+    return readable(access.allowed(actor, 'project:read', teams.findProjectGuard(slug, name)))
+  }
+
+  return { findEntity, findProject }
+}
+
+/** The slug of the team that gets what names none. */
+export function defaultEntity(actor: Actor): string | undefined {
+  return actor.defaultTeamId === null ? undefined : actor.memberships.get(actor.defaultTeamId)?.slug
+}
+
+/** @throws GridError invalid for who has none, such as the operator. */
+export function entityOf(actor: Actor, name: string | null | undefined): string {
+  const slug = name || defaultEntity(actor)
+  if (!slug) throw new GridError('invalid', 'Name an entity: you have no default one')
+  return slug
+}
+
+export async function readable<Thing>(thing: Promise<Thing>): Promise<Thing | undefined> {
+  try {
+    return await thing
+  } catch (error) {
+    if (error instanceof GridError && error.code === 'not_found') return undefined
+    throw error
+  }
+}
+
+export function placeResolvers({ teams, places }: { teams: Teams; places: Places }): Resolvers {
+  const project = (_: unknown, args: { name?: string; entityName?: string }, { actor }: WandbContext) =>
+    places.findProject(actor, args.entityName, args.name)
+  const projects = async (
+    _: unknown,
+    { entityName, ...page }: { entityName?: string } & PageArguments,
+    { actor }: WandbContext,
+  ) => pageOf(await listProjects(actor, entityOf(actor, entityName)), page)
+
+  async function listProjects(actor: Actor, slug: string): Promise<ProjectNode[]> {
+    const found = await readable(teams.listProjects(actor, slug))
+    return (found ?? []).map((row) => ({ ...row, teamSlug: row.team }))
+  }
+
+  async function numberOf({ number, teamSlug, name }: ProjectNode): Promise<number> {
+    const known = number ?? (await teams.findProjectGuard(teamSlug, name))?.number
+    if (known === undefined) throw new GridError('not_found')
+    return known
+  }
+
+  return {
+    Query: {
+      viewer: (_: unknown, __: unknown, { actor }) => viewer(teams, actor),
+      entity: (_: unknown, { name }: { name?: string }, { actor }) => places.findEntity(actor, name),
+      project,
+      model: project,
+      projects,
+      models: projects,
+    },
+    Mutation: {
+      async upsertModel(_: unknown, { input }: { input: UpsertModelInput }, { actor }) {
+        const { slug, name, description } = {
+          slug: entityOf(actor, input.entityName),
+          name: input.name,
+          description: input.description ?? undefined,
+        }
+        if (!name) throw new GridError('invalid', 'Name the project')
+        const existing = await places.findProject(actor, slug, name)
+        if (existing) {
+          if (description !== undefined && description !== existing.description) {
+            await teams.changeProject(actor, slug, name, description)
+          }
+        } else {
+          await teams.createProject(actor, slug, { name, description })
+        }
+        const model = await places.findProject(actor, slug, name)
+        return { model, project: model, inserted: !existing }
+      },
+      async generateApiKey(_: unknown, { input }: { input: { description?: string | null } }, { actor }) {
+        const key = await teams.createMyKey(actor, input.description || 'made by a script')
+        // Only here the name is the whole secret; lists show a shortened one.
+        return { apiKey: { id: storageId('ApiKey', key.id), name: key.secret, description: key.name } }
+      },
+    },
+    User: {
+      id: (user: UserNode) => storageId('User', user.username),
+      photoUrl: () => null,
+      deletedAt: () => null,
+      // A JSON string by contract; nothing in it changes what the client does.
+      flags: () => '{}',
+      ...ofViewer('entity', (actor) => defaultEntity(actor) ?? null),
+      ...ofViewer('teams', (actor) =>
+        pageOf(
+          [...actor.memberships].map(([id, { slug, kind }]) => ({ id, slug, name: slug, kind })),
+          {},
+        ),
+      ),
+      ...ofViewer('apiKeys', async (actor) => {
+        const keys = actor.kind === 'person' ? await teams.myKeys(actor) : []
+        return pageOf(
+          keys.map((key) => ({
+            id: storageId('ApiKey', key.id),
+            name: `…${key.hint}`,
+            description: key.name,
+          })),
+          {},
+        )
+      }),
+      organizations: () => [],
+    },
+    Entity: {
+      id: ({ id }: EntityNode) => storageId('Entity', id),
+      name: ({ slug }: EntityNode) => slug,
+      isTeam: ({ kind }: EntityNode) => kind === 'team',
+      entityType: ({ kind }: EntityNode) => (kind === 'team' ? 'team' : 'user'),
+      available: () => true,
+      photoUrl: () => null,
+      limits: () => ({}),
+      readOnly: () => false,
+      readOnlyAdmin: () => false,
+      privateOnly: () => true,
+      // Not counted yet; the client only shows it.
+      storageBytes: () => 0,
+      codeSavingEnabled: () => true,
+      defaultAccess: () => 'PRIVATE',
+      isPaid: () => true,
+      members: async ({ slug }: EntityNode, _: unknown, { actor }) =>
+        (await teams.members(actor, slug)).map((member) => memberNode(member)),
+      organization: () => null,
+      user: ({ kind, slug }: EntityNode, _: unknown, { actor }) =>
+        kind === 'personal' && slug === actor.username ? viewer(teams, actor) : null,
+      project: ({ slug }: EntityNode, { name }: { name?: string }, { actor }) =>
+        places.findProject(actor, slug, name),
+      projects: async ({ slug }: EntityNode, page: PageArguments, { actor }) =>
+        pageOf(await listProjects(actor, slug), page),
+      xxhashDigestsEnabled: () => false,
+    },
+    Project: {
+      id: ({ id }: ProjectNode) => storageId('Project', id),
+      internalId: async (node: ProjectNode) => projectInternalId(await numberOf(node)),
+      entityName: ({ teamSlug }: ProjectNode) => teamSlug,
+      entity: ({ teamSlug }: ProjectNode) => teams.findTeam(teamSlug),
+      access: () => 'PRIVATE',
+      views: () => null,
+      repo: () => null,
+      dockerImage: () => null,
+      isBenchmark: () => false,
+      readOnly: () => false,
+      updatedAt: async ({ teamSlug, name }: ProjectNode, _: unknown, { actor }) =>
+        (await teams.getProject(actor, teamSlug, name)).updatedAt,
+      user: async ({ teamSlug, name }: ProjectNode, _: unknown, { actor }) =>
+        (await teams.getProject(actor, teamSlug, name)).createdBy,
+    },
+  }
+}
+
+async function viewer(teams: Teams, actor: Actor): Promise<UserNode | null> {
+  // The operator is nobody, and only a user can be looked at.
+  if (actor.userId === null) return null
+  const { user } = await teams.getMe(actor)
+  return {
+    username: user.username,
+    name: user.name,
+    email: user.email,
+    admin: actor.organisationRole === 'admin',
+  }
+}
+
+/** A field that only the caller sees of themselves; null on everybody else. */
+function ofViewer(field: string, read: (actor: Actor) => unknown) {
+  return {
+    [field]: (user: UserNode, _: unknown, { actor }: WandbContext) =>
+      user.username === actor.username ? read(actor) : null,
+  }
+}
+
+const accountTypes = { admin: 'MEMBER', member: 'MEMBER', viewer: 'VIEWER', service: 'SERVICE' } as const
+
+function memberNode(member: Member) {
+  return {
+    id: storageId('Member', member.userId),
+    username: member.username,
+    name: member.name,
+    email: member.email,
+    admin: member.role === 'admin',
+    pending: false,
+    photoUrl: null,
+    accountType: accountTypes[member.role],
+    // Keys are kept as hashes; whoever made a service account was shown its key then.
+    apiKey: null,
+    role: { name: member.role },
+  }
+}

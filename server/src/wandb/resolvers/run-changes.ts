@@ -1,0 +1,106 @@
+/** What the client does to runs: make, change, stop, delete, report. */
+import { GridError } from '@teamgrid/api'
+import type { Actor } from '../../actor.ts'
+import type { Experiments } from '../../experiments/service.ts'
+import type { StoredExperiment } from '../../experiments/types.ts'
+import type { Resolvers } from '../graphql.ts'
+import { readStorageId, upsertFrom, type UpsertBucketInput } from '../words.ts'
+
+type AlertInput = {
+  entityName: string
+  projectName: string
+  runName: string
+  title: string
+  text: string
+  severity?: 'INFO' | 'WARN' | 'ERROR' | null
+  waitDuration?: number | null
+}
+
+const alertLevels = { INFO: 'info', WARN: 'warn', ERROR: 'error' } as const
+
+/** From which states a run may be put into these by hand. Source: `Run.update_state` of the client. */
+const stateChanges: Record<string, readonly StoredExperiment['state'][]> = {
+  pending: ['running', 'failed', 'crashed', 'preempted'],
+  failed: ['pending', 'running'],
+}
+
+export function runChangeResolvers({ experiments }: { experiments: Experiments }): Resolvers {
+  /** @throws GridError not_found, for an id of ours and any other alike. */
+  async function runOf(actor: Actor, givenId: string): Promise<StoredExperiment> {
+    const id = readStorageId('Run', givenId)
+    const experiment = id && (await experiments.findById(actor, id))
+    if (!experiment)
+      throw new GridError('not_found', 'There is no run with this id, or it is not yours to see')
+    return experiment
+  }
+
+  return {
+    Mutation: {
+      async upsertBucket(_: unknown, { input }: { input: UpsertBucketInput }, { actor, shared }) {
+        const upsert = upsertFrom(input, { shared })
+        try {
+          const { experiment, inserted } = await experiments.upsert(actor, upsert)
+          return { bucket: experiment, inserted, serverSettings: { serverMessages: [] } }
+        } catch (error) {
+          throw namingEntities(error, actor, upsert.team)
+        }
+      },
+      async stopRun(_: unknown, { input }: { input: { id: string } }, { actor }) {
+        const { id } = await runOf(actor, input.id)
+        await experiments.requestStop(actor, id)
+        return { success: true }
+      },
+      async deleteRun(_: unknown, { input }: { input: { id: string } }, { actor }) {
+        const { id } = await runOf(actor, input.id)
+        await experiments.remove(actor, id)
+        return { success: true }
+      },
+      async updateRunState(_: unknown, { input }: { input: { id: string; state: string } }, { actor }) {
+        const run = await runOf(actor, input.id)
+        const from = stateChanges[input.state]
+        if (run.sweepName !== null || !from?.includes(run.state)) {
+          throw new GridError('invalid', `invalid state transition: ${run.state} to ${input.state}`)
+        }
+        if (input.state === 'pending') await experiments.upsert(actor, { id: run.id, state: 'pending' })
+        else await experiments.append(actor, refOf(run), { complete: { exitCode: 1 } })
+        return { success: true }
+      },
+      rewindRun() {
+        throw new GridError('invalid', 'This server does not rewind runs yet', {
+          hint: 'Start a new run instead of resume_from.',
+        })
+      },
+      async notifyScriptableRunAlert(_: unknown, { input }: { input: AlertInput }, { actor }) {
+        await experiments.addAlert(
+          actor,
+          { team: input.entityName, project: input.projectName, slug: input.runName },
+          {
+            title: input.title,
+            text: input.text,
+            level: alertLevels[input.severity ?? 'INFO'],
+            waitSeconds: Math.max(0, (input.waitDuration ?? 0) / 1000),
+          },
+        )
+        return { success: true }
+      },
+    },
+  }
+}
+
+function refOf({ teamSlug, projectName, slug }: StoredExperiment) {
+  return { team: teamSlug, project: projectName, slug }
+}
+
+/** A typing error in `entity=` is the commonest trouble at `init`, so the answer says which would have worked. */
+function namingEntities(error: unknown, actor: Actor, team: string | undefined): unknown {
+  if (!(error instanceof GridError) || error.code !== 'not_found' || team === undefined) return error
+  const memberships = [...actor.memberships.values()]
+  if (memberships.some(({ slug }) => slug.toLowerCase() === team.toLowerCase())) return error
+  const writable = memberships.filter(({ role }) => role !== 'viewer').map(({ slug }) => slug)
+  return new GridError('not_found', `There is no entity "${team}", or you are not in it`, {
+    hint: writable.length
+      ? `You can log to: ${writable.toSorted().join(', ')}.`
+      : 'You are in no team that you can log to.',
+    cause: error,
+  })
+}

@@ -1,0 +1,153 @@
+/** What a run (our experiment) is, as the client reads it. Parents are `StoredExperiment`s. */
+import { GridError, endedStates } from '@teamgrid/api'
+import type { Actor } from '../../actor.ts'
+import type { Experiments } from '../../experiments/service.ts'
+import type { StoredExperiment } from '../../experiments/types.ts'
+import { isJsonObject } from '../../lib/tolerant-json.ts'
+import type { Teams } from '../../teams/service.ts'
+import type { Resolvers, WandbContext } from '../graphql.ts'
+import { storageId, wandbPart } from '../words.ts'
+import { connectionOf, lengthOf, offsetOf, type PageArguments } from './connections.ts'
+import type { ProjectNode } from './places.ts'
+
+type Deps = { experiments: Experiments; teams: Teams }
+type RunsArguments = PageArguments & { filters?: string | null; order?: string | null }
+
+const runsPerPage = 50
+
+export function runResolvers({ experiments, teams }: Deps): Resolvers {
+  const run = (project: ProjectNode, { name }: { name: string }, { actor }: WandbContext) =>
+    // `wandb verify` asks for the run "" and wants null for it.
+    name === ''
+      ? null
+      : experiments.find(actor, { team: project.teamSlug, project: project.name, slug: name })
+
+  async function page(project: ProjectNode, args: RunsArguments, actor: Actor) {
+    refuseFilters(args.filters)
+    const offset = offsetOf(args.after)
+    const limit = lengthOf(args.first, runsPerPage)
+    if (limit === 0) return { rows: [], total: await count(project, actor), offset }
+    const { rows, total } = await experiments.query(actor, {
+      team: project.teamSlug,
+      project: project.name,
+      sort: sortOf(args.order),
+      offset,
+      limit: Math.min(limit, 1000),
+    })
+    return { rows, total, offset }
+  }
+
+  async function runs(project: ProjectNode, args: RunsArguments, { actor }: WandbContext) {
+    const { rows, total, offset } = await page(project, args, actor)
+    const found = await Promise.all(rows.map((row) => experiments.findById(actor, row.id)))
+    const present = found.filter((experiment) => experiment !== undefined)
+    return { ...connectionOf(present, offset, offset + rows.length < total), totalCount: total }
+  }
+
+  async function count(project: ProjectNode, actor: Actor): Promise<number> {
+    const { total } = await experiments.query(actor, {
+      team: project.teamSlug,
+      project: project.name,
+      limit: 1,
+    })
+    return total
+  }
+
+  const tail = (which: 'historyTail' | 'systemTail') => async (experiment: StoredExperiment) =>
+    // A list of lines, each JSON text itself, all of it in one string.
+    JSON.stringify((await experiments.tails(experiment))[which])
+
+  return {
+    Project: {
+      run,
+      bucket: run,
+      runs,
+      buckets: runs,
+      runCount: (project: ProjectNode, { filters }: RunsArguments, { actor }) => {
+        refuseFilters(filters)
+        return count(project, actor)
+      },
+    },
+    Run: {
+      id: ({ id }: StoredExperiment) => storageId('Run', id),
+      projectId: ({ projectNumber }: StoredExperiment) => projectNumber,
+      name: ({ slug }: StoredExperiment) => slug,
+      displayName: ({ name }: StoredExperiment) => name,
+      // A relic: people write notes.
+      description: () => null,
+      exitcode: ({ exitCode }: StoredExperiment) => exitCode,
+      failed: ({ state }: StoredExperiment) => state === 'failed' || state === 'crashed',
+      running: ({ state }: StoredExperiment) => state === 'running',
+      stopped: ({ stopRequested }: StoredExperiment) => stopRequested,
+      shouldStop: ({ stopRequested, state }: StoredExperiment) =>
+        stopRequested && !endedStates.includes(state),
+      readOnly: () => false,
+      config: ({ config }: StoredExperiment) => JSON.stringify(config),
+      summaryMetrics: ({ summary }: StoredExperiment) => JSON.stringify(summary),
+      systemMetrics: async (experiment: StoredExperiment) =>
+        (await experiments.tails(experiment)).systemTail.at(-1) ?? '{}',
+      wandbConfig: ({ config }: StoredExperiment, { keys }: { keys?: string[] | null }) =>
+        JSON.stringify(pick(wandbPart(config), keys)),
+      project: ({ teamId, projectName }: StoredExperiment) => teams.findProject(teamId, projectName),
+      user: ({ createdBy }: StoredExperiment) => createdBy,
+      historyLineCount: ({ historyLines }: StoredExperiment) => historyLines,
+      eventsLineCount: ({ systemLines }: StoredExperiment) => systemLines,
+      logLineCount: ({ consoleLines }: StoredExperiment) => consoleLines,
+      historyTail: tail('historyTail'),
+      eventsTail: tail('systemTail'),
+      runInfo: runInfoOf,
+    },
+  }
+}
+
+function pick(values: Record<string, unknown>, keys: string[] | null | undefined): Record<string, unknown> {
+  if (!keys) return values
+  return Object.fromEntries(keys.filter((key) => Object.hasOwn(values, key)).map((key) => [key, values[key]]))
+}
+
+function refuseFilters(filters: string | null | undefined): void {
+  if (filters && filters.trim() !== '{}')
+    throw new GridError('invalid', 'Filters on runs are not understood yet')
+}
+
+/** `-created_at`, `+name`; keys of summary and config come with filters. */
+function sortOf(order: string | null | undefined) {
+  const [, sign, key = 'created_at'] = /^([+-]?)(\w+)$/.exec(order || '+created_at') ?? []
+  const columns: Record<string, string> = {
+    created_at: 'created_at',
+    createdAt: 'created_at',
+    heartbeat_at: 'heartbeat_at',
+    heartbeatAt: 'heartbeat_at',
+    name: 'slug',
+    display_name: 'name',
+    displayName: 'name',
+    state: 'state',
+  }
+  const column = sign === undefined ? undefined : columns[key]
+  if (column === undefined) throw new GridError('invalid', `Runs cannot be ordered by ${order} yet`)
+  return [{ column, descending: sign === '-' }]
+}
+
+/** The environment that the run's first process reported, which is also its `wandb-metadata.json`. */
+function runInfoOf({ config, program, commit, repo }: StoredExperiment) {
+  const environments = wandbPart(config).e
+  const [reported] = isJsonObject(environments) ? Object.values(environments) : []
+  const environment = isJsonObject(reported) ? reported : {}
+  const git = isJsonObject(environment.git) ? environment.git : {}
+  return {
+    program: text(environment.program) ?? program,
+    args: Array.isArray(environment.args) ? environment.args.map(String) : [],
+    os: text(environment.os),
+    python: text(environment.python),
+    colab: text(environment.colab),
+    executable: text(environment.executable),
+    codeSaved: typeof environment.codePath === 'string',
+    cpuCount: count(environment.cpu_count),
+    gpuCount: count(environment.gpu_count),
+    gpu: text(environment.gpu),
+    git: { remote: text(git.remote) ?? repo, commit: text(git.commit) ?? commit },
+  }
+}
+
+const text = (value: unknown): string | null => (typeof value === 'string' ? value : null)
+const count = (value: unknown): number | null => (typeof value === 'number' ? Math.trunc(value) : null)
