@@ -1,0 +1,192 @@
+import { join, relative, resolve as resolvePath } from 'node:path'
+import type { Command } from 'commander'
+import { type Experiment, type FileInfo, GridError } from '@teamgrid/api'
+import { type Context, handle } from '../context.ts'
+import { foldersFor } from '../download-folders.ts'
+import { download, eachAtOnce } from '../download.ts'
+import type { Io } from '../io.ts'
+import { placeUnder } from '../local-paths.ts'
+import { createProgress } from '../progress.ts'
+import { proveOpenToCli, resolve } from '../resolve.ts'
+import type { Column } from '../table.ts'
+import { shown } from '../text.ts'
+import { bytes, minute } from '../time.ts'
+
+type ArtifactOptions = { download_dir: string; match_regex?: string; list?: boolean; team?: string }
+type Found = { experiment: Experiment; file: FileInfo }
+type Outcome = Found & {
+  status: 'downloaded' | 'unchanged' | 'failed'
+  place: string | null
+  error: string | null
+}
+
+/** Few enough to be kind to the server, enough to hide the round trip of small files. */
+const filesAtOnce = 8
+
+export function addArtifacts(program: Command, io: Io): void {
+  program
+    .command('artifacts')
+    .argument('<ref...>', '[user:]run or [user:]experiment')
+    .option('--download_dir <folder>', 'where to put them', './grid_artifacts')
+    .option('-m, --match_regex <pattern>', 'only files whose path matches')
+    .option('--list', 'only show what there is')
+    .option('--team <team>', 'look in this team')
+    .summary('download the files of experiments')
+    .description('Downloads to <folder>/<run>/<experiment>/<path>. Files that are there already are skipped.')
+    .action(handle(io, artifacts))
+}
+
+async function artifacts(context: Context, refs: string[], options: ArtifactOptions): Promise<void> {
+  const pattern = patternOf(options.match_regex)
+  const experiments = new Map<string, Experiment>()
+  for (const ref of refs) {
+    for (const one of (await resolve(context, ref, options.team)).experiments) experiments.set(one.id, one)
+  }
+  await proveOpenToCli(context, [...experiments.values()])
+  const found = await listFiles(context, [...experiments.values()], pattern)
+  if (options.list) context.printRows({ columns: fileColumns, rows: found, json: fileJson, empty: 'None.' })
+  else await downloadAll(context, [...experiments.values()], found, options)
+}
+
+function patternOf(text: string | undefined): RegExp | null {
+  if (text === undefined) return null
+  try {
+    return new RegExp(text, 'u')
+  } catch (error) {
+    throw new GridError('invalid', `"${text}" is not a regular expression: ${(error as Error).message}`)
+  }
+}
+
+async function listFiles(
+  context: Context,
+  experiments: readonly Experiment[],
+  pattern: RegExp | null,
+): Promise<Found[]> {
+  const { client } = await context.connection()
+  const lists = new Map<string, FileInfo[]>()
+  await eachAtOnce(experiments, filesAtOnce, async ({ id, team, project, slug }) => {
+    lists.set(id, await client.experiments.files({ team, project, experiment: slug }))
+  })
+  return experiments.flatMap((experiment) =>
+    lists
+      .get(experiment.id)!
+      .filter((file) => pattern === null || pattern.test(file.path))
+      .map((file) => ({ experiment, file })),
+  )
+}
+
+const fileColumns: Column<Found>[] = [
+  { title: 'Experiment', cell: ({ experiment }) => experiment.name },
+  { title: 'Path', cell: ({ file }) => file.path },
+  { title: 'Size', cell: ({ file }) => bytes(file.sizeBytes) },
+  { title: 'Modified', cell: ({ file }) => minute(file.updatedAt) },
+]
+
+function fileJson({ experiment, file }: Found): Record<string, unknown> {
+  return {
+    experiment: experiment.name,
+    path: file.path,
+    size: file.sizeBytes,
+    modified: file.updatedAt,
+    media_type: file.mediaType,
+    md5: file.md5Hex,
+    experiment_id: experiment.id,
+    run: experiment.group,
+    team: experiment.team,
+    project: experiment.project,
+  }
+}
+
+async function downloadAll(
+  context: Context,
+  experiments: readonly Experiment[],
+  found: readonly Found[],
+  options: ArtifactOptions,
+): Promise<void> {
+  const { io } = context
+  const { url } = await context.connection()
+  const root = resolvePath(io.cwd, options.download_dir)
+  const folders = await foldersFor(root, experiments).catch((error: Error) => {
+    throw new GridError('unavailable', `Cannot write to ${root}: ${error.message}`, { cause: error })
+  })
+  const total = found.reduce((sum, { file }) => sum + file.sizeBytes, 0)
+  const progress = createProgress(io.stderr, io.now, total, found.length)
+  const outcomes: Outcome[] = []
+  const fetchOne = async (one: Found) => {
+    const { experiment, file } = one
+    const place = placeUnder(join(root, folders.get(experiment.id)!), file.path)
+    if (place === undefined) {
+      outcomes.push({ ...one, status: 'failed', place: null, error: 'its path would leave the folder' })
+      return
+    }
+    try {
+      const freshUrl = () => freshUrlOf(context, one)
+      const status = await download(
+        io,
+        { ...file, place },
+        { server: url, root, freshUrl, received: (count) => progress.received(count) },
+      )
+      if (status === 'unchanged') progress.received(file.sizeBytes)
+      outcomes.push({ ...one, status, place, error: null })
+    } catch (error) {
+      if (io.interrupted.aborted) throw error
+      outcomes.push({ ...one, status: 'failed', place, error: (error as Error).message })
+    }
+    progress.fileDone()
+  }
+  try {
+    await eachAtOnce(found, filesAtOnce, fetchOne)
+  } finally {
+    progress.end()
+  }
+  report(context, outcomes, root)
+}
+
+async function freshUrlOf(context: Context, { experiment, file }: Found): Promise<string> {
+  const { client } = await context.connection()
+  const { team, project, slug } = experiment
+  const files = await client.experiments.files({ team, project, experiment: slug, prefix: file.path })
+  const again = files.find((one) => one.path === file.path)
+  if (!again) throw new GridError('not_found', 'it was deleted meanwhile')
+  if (again.md5Hex !== file.md5Hex || again.sizeBytes !== file.sizeBytes) {
+    throw new GridError('conflict', 'it changed while it was downloaded; run the command again')
+  }
+  return again.url
+}
+
+/** Counts and bytes for people, every file for programs; any file that failed fails the command. */
+function report(context: Context, outcomes: readonly Outcome[], root: string): void {
+  const { io } = context
+  const of = (status: Outcome['status']) => outcomes.filter((one) => one.status === status)
+  const size = (some: readonly Outcome[]) => bytes(some.reduce((sum, { file }) => sum + file.sizeBytes, 0))
+  const failed = of('failed')
+  for (const { experiment, file, error } of failed) {
+    io.stderr.write(`✘ ${shown(experiment.name)}/${shown(file.path)}: ${shown(error ?? '')}\n`)
+  }
+  const downloaded = of('downloaded')
+  const unchanged = of('unchanged')
+  if (context.json) {
+    context.printJson(
+      outcomes.map((one) => ({
+        ...fileJson(one),
+        status: one.status,
+        file: one.place,
+        error: one.error,
+      })),
+    )
+  } else {
+    const where = relative(io.cwd, root) || '.'
+    context.say(
+      `Downloaded ${files(downloaded.length)} (${size(downloaded)}) to ${where}, skipped ${files(unchanged.length)} unchanged (${size(unchanged)}).`,
+    )
+  }
+  if (failed.length > 0) {
+    throw new GridError('unavailable', `${files(failed.length)} could not be downloaded`, {
+      hint: 'Run the command again: what is there already is kept and continued.',
+    })
+  }
+}
+
+function files(count: number): string {
+  return count === 1 ? '1 file' : `${count} files`
+}

@@ -1,0 +1,82 @@
+import { Command } from 'commander'
+import { addAbout } from './commands/about.ts'
+import { addArtifacts } from './commands/artifacts.ts'
+import { addHistory } from './commands/history.ts'
+import { addLogin } from './commands/login.ts'
+import { addLogs } from './commands/logs.ts'
+import { addStatus } from './commands/status.ts'
+import { addStop } from './commands/stop.ts'
+import { addTeam } from './commands/team.ts'
+import { addUser } from './commands/user.ts'
+import { outputOption } from './context.ts'
+import { exitCodes } from './exit-codes.ts'
+import { reportFailure } from './failures.ts'
+import type { Io } from './io.ts'
+import { rewriteOlderSpellings } from './older-spellings.ts'
+import { version } from './version.ts'
+
+/**
+ * The command `grid`.
+ *
+ * @param argv what follows the program's name.
+ * @returns the exit code; everything there is to say has been written to `io`.
+ */
+export async function runGrid(io: Io, argv: readonly string[]): Promise<number> {
+  const { argv: today, warnings } = rewriteOlderSpellings(argv)
+  for (const warning of warnings) io.stderr.write(`Warning: ${warning}\n`)
+  const program = createProgram(io, 'grid', 'Watch and steer the experiments of your team.')
+  addLogin(program, io)
+  addUser(program, io)
+  addTeam(program, io)
+  addStatus(program, io)
+  addHistory(program, io)
+  addLogs(program, io)
+  addArtifacts(program, io)
+  addStop(program, io)
+  addAbout(program, io)
+  return runProgram(io, program, today)
+}
+
+/** A commander program that writes to `io` and never ends the process by itself. */
+export function createProgram(io: Io, name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .version(version, '-V, --version', 'print the version')
+    .addOption(outputOption())
+    .option('--debug', 'show where an error came from')
+    .showHelpAfterError(false)
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      // Errors are printed once, by `reportFailure`.
+      outputError: () => {},
+      getOutHelpWidth: () => (io.stdout.isTTY ? io.stdout.columns : 100),
+      getErrHelpWidth: () => (io.stderr.isTTY ? io.stderr.columns : 100),
+    })
+}
+
+export async function runProgram(io: Io, program: Command, argv: readonly string[]): Promise<number> {
+  if (argv.length === 0) {
+    program.outputHelp()
+    return exitCodes.ok
+  }
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+    return exitCodes.ok
+  } catch (error) {
+    return reportFailure(io, error, { json: wantsJson(argv), debug: argv.includes('--debug') })
+  }
+}
+
+/** Errors of parsing itself are JSON too, so this is known before parsing. */
+function wantsJson(argv: readonly string[]): boolean {
+  return argv.some(
+    (argument, index) =>
+      argument === '--json' ||
+      argument === '-ojson' ||
+      argument === '--output=json' ||
+      (argument === 'json' && (argv[index - 1] === '-o' || argv[index - 1] === '--output')),
+  )
+}

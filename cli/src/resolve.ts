@@ -1,0 +1,88 @@
+import { type Experiment, GridError } from '@teamgrid/api'
+import type { Context } from './context.ts'
+import { parseReference, writeReference } from './references.ts'
+import { minute } from './time.ts'
+
+/** What a reference means: one experiment, or a run with all of its experiments. */
+export type Resolved = { kind: 'experiment' | 'run'; name: string; experiments: Experiment[] }
+
+/**
+ * Asks the server what `[owner:]name` is.
+ *
+ * @throws GridError invalid for a malformed reference, not_found for nothing the caller may see, conflict with the
+ * candidates when several things have that name.
+ */
+export async function resolve(context: Context, text: string, team?: string): Promise<Resolved> {
+  const reference = parseReference(text)
+  const username = reference.owner === 'me' ? (await context.me()).user.username : ''
+  const { client } = await context.connection()
+  const ref = writeReference(reference, username)
+  const found = await client.experiments.resolve({
+    ref,
+    team: team ?? (context.io.env['GRID_ENTITY'] || undefined),
+  })
+  return meaningOf(text, reference.target, found)
+}
+
+/** Pure part of `resolve`: one experiment, one run, or a refusal that lists the candidates. */
+export function meaningOf(text: string, target: string, found: readonly Experiment[]): Resolved {
+  const [first, ...rest] = found
+  if (!first) throw new GridError('not_found', `No run or experiment "${text}", or it is not yours to see`)
+  const isOneRun = found.every(
+    (one) => one.group === target && one.team === first.team && one.project === first.project,
+  )
+  if (isOneRun) return { kind: 'run', name: target, experiments: inOrder(found) }
+  if (rest.length === 0) return { kind: 'experiment', name: first.name, experiments: [first] }
+  const listed = found
+    .slice(0, 10)
+    .map(
+      (one) =>
+        `  ${one.team}/${one.project}/${one.slug}  ${one.name}, by ${one.createdBy.username}, ${minute(one.createdAt)}`,
+    )
+  if (found.length > listed.length) listed.push(`  … and ${found.length - listed.length} more`)
+  throw new GridError('conflict', `"${text}" names ${found.length} experiments`, {
+    hint: `Say which one:\n${listed.join('\n')}`,
+  })
+}
+
+/** Experiments as people count them: `x-exp2` before `x-exp10`. */
+function inOrder(found: readonly Experiment[]): Experiment[] {
+  return [...found].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
+}
+
+/** The run an experiment belongs to; one that has no group is a run by itself. */
+export function runOf(experiment: Experiment): string {
+  return experiment.group || experiment.name
+}
+
+/**
+ * A team may say that logs and files of others are for the web app only, as Grid had it in 2022.
+ *
+ * @throws GridError policy_denied with the web address.
+ */
+export async function proveOpenToCli(context: Context, experiments: readonly Experiment[]): Promise<void> {
+  const me = await context.me()
+  const closed = experiments.find((experiment) => {
+    const team = me.teams.find((one) => one.slug === experiment.team)
+    return (
+      experiment.createdBy.username !== me.user.username &&
+      team?.policy.switches['cli_cross_user_logs_artifacts'] === false
+    )
+  })
+  if (!closed) return
+  const { url } = await context.connection()
+  throw new GridError(
+    'policy_denied',
+    `experiment ${closed.name} belongs to ${closed.createdBy.username}. Team policy "cli_cross_user_logs_artifacts" keeps logs and artifacts of team mates in the web app.`,
+    {
+      policy: 'cli_cross_user_logs_artifacts',
+      owner: closed.createdBy.username,
+      hint: `Open ${webAddress(url, closed)}`,
+    },
+  )
+}
+
+/** Where an experiment is in the web app; the form that the wandb client prints too. */
+export function webAddress(url: string, experiment: Pick<Experiment, 'team' | 'project' | 'slug'>): string {
+  return `${url}/${[experiment.team, experiment.project, 'runs', experiment.slug].map(encodeURIComponent).join('/')}`
+}
