@@ -7,6 +7,7 @@ import { createApp } from './http/app.ts'
 import { createAuthenticate } from './http/auth.ts'
 import type { Clock } from './lib/clock.ts'
 import { createSignedUrls } from './lib/signed.ts'
+import type { BlobStore } from './stores/blob/blob-store.ts'
 import type { MetricStore } from './stores/clickhouse/metric-types.ts'
 import type { Database } from './stores/postgres/schema.ts'
 import { createIdentity } from './teams/identity.ts'
@@ -24,6 +25,7 @@ import { version } from './version.ts'
 export type Engines = {
   db: Kysely<Database>
   metrics: MetricStore
+  blobs: BlobStore
   /** Resolves when every engine answers. */
   ready: () => Promise<void>
 }

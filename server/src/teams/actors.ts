@@ -99,11 +99,15 @@ export function createActors({ db, clock }: { db: Kysely<Database>; clock: Clock
     return new Map(rows.map(({ team_id, role, slug, kind }) => [team_id, { role, slug, kind }]))
   }
 
-  /** The named member of the service account's team; nobody for a name that is not (or no longer) one. */
+  /**
+   * The named member of the service account's team. A name nobody has is nobody: the work stays the account's own.
+   *
+   * @throws GridError forbidden for somebody who is not, or no longer, a member: work must not go on in their name.
+   */
   async function attribution(memberships: Map<string, Membership>, { username, email }: Arrival) {
     if (!username && !email) return null
     const user = username ? await findUser(db, username) : await findUserByEmail(db, email!)
-    if (!user || user.disabled_at) return null
+    if (!user || memberships.size === 0) return null
     const shared = await db
       .selectFrom('memberships')
       .select('role')
@@ -111,7 +115,15 @@ export function createActors({ db, clock }: { db: Kysely<Database>; clock: Clock
       .where('team_id', 'in', [...memberships.keys()])
       .where('role', 'in', ['admin', 'member'])
       .executeTakeFirst()
-    return shared ? { userId: user.id, username: user.username, name: user.name } : null
+    if (shared && !user.disabled_at) return { userId: user.id, username: user.username, name: user.name }
+    const slugs = [...memberships.values()].map((membership) => membership.slug).join(', ')
+    throw new GridError(
+      'forbidden',
+      `${username ?? email} is not a member of ${slugs}, so nothing can be logged for them`,
+      {
+        hint: 'Unset WANDB_USERNAME and GRID_USERNAME, or name a member.',
+      },
+    )
   }
 
   return { ofKey, ofUser }
