@@ -1,0 +1,24 @@
+import type { Kysely } from 'kysely'
+import type { Access } from '../access.ts'
+import type { Events } from '../events.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { SignedUrls } from '../lib/signed.ts'
+import type { BlobStore } from '../stores/blob/blob-store.ts'
+import type { MetricStore } from '../stores/clickhouse/metric-types.ts'
+import type { Database } from '../stores/postgres/schema.ts'
+import type { Teams } from '../teams/service.ts'
+import type { FactWriter } from './fact-writer.ts'
+
+export type ExperimentsDeps = {
+  db: Kysely<Database>
+  access: Access
+  teams: Pick<Teams, 'findTeam' | 'findProject' | 'findProjectGuard' | 'ensureProject'>
+  metrics: MetricStore
+  blobs: BlobStore
+  signed: SignedUrls
+  events: Events
+  clock: Clock
+}
+
+/** What the parts of this slice share. */
+export type Parts = ExperimentsDeps & { facts: FactWriter }

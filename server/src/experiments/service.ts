@@ -1,0 +1,33 @@
+/** Experiments: what scripts log, and what team mates see of it. The themes are in the files composed here. */
+import type { Actor } from '../actor.ts'
+import type { ExperimentsDeps, Parts } from './deps.ts'
+import { createFactWriter } from './fact-writer.ts'
+import { createFiles } from './files.ts'
+import { createLife } from './life.ts'
+import { createReader } from './read.ts'
+import { createStatus } from './status.ts'
+import type { ExperimentRef } from './types.ts'
+import { createWriter } from './write.ts'
+
+export type { ExperimentsDeps } from './deps.ts'
+export type Experiments = ReturnType<typeof createExperiments>
+
+export function createExperiments(deps: ExperimentsDeps) {
+  const parts: Parts = { ...deps, facts: createFactWriter(deps) }
+  const { change, removeNamed, ...life } = createLife(parts)
+  const files = createFiles(parts)
+  const { details, ...reader } = createReader(parts, files)
+  return {
+    ...createWriter(parts),
+    ...life,
+    ...files,
+    ...reader,
+    ...createStatus(parts),
+    /** Changes name, notes or tags. */
+    change: async (
+      actor: Actor,
+      { team, project, slug, ...input }: ExperimentRef & Parameters<typeof change>[2],
+    ) => await details(await change(actor, { team, project, slug }, input)),
+    delete: removeNamed,
+  }
+}

@@ -1,0 +1,297 @@
+/** What scripts do: begin an experiment and log to it. */
+import { GridError } from '@teamgrid/api'
+import type { Actor } from '../actor.ts'
+import { newId, randomText } from '../lib/ids.ts'
+import { readableName } from '../lib/readable-name.ts'
+import { isJsonObject, storableText } from '../lib/tolerant-json.ts'
+import type { StoredProject } from '../teams/projects.ts'
+import type { Parts } from './deps.ts'
+import { checkSlug, stateAfterExit } from './experiment.ts'
+import { builtInFacts, changedFacts, factsOf, lifeFacts, summaryFacts } from './facts.ts'
+import { pointsOf } from './points.ts'
+import {
+  claimLines,
+  findExperimentById,
+  findSlimExperiment,
+  finishExperiment,
+  insertExperiment,
+  lockExperiment,
+  nextNumber,
+  updateExperiment,
+} from './store.ts'
+import { withDatabase } from './trouble.ts'
+import type { ExperimentRef, StoredExperiment, StreamChunk, UpsertExperiment } from './types.ts'
+
+const defaultProject = 'uncategorized'
+/** Line numbers are 32-bit in the metric store. */
+const linesMax = 2 ** 32
+
+export function createWriter({ db, access, teams, facts, events, clock }: Parts) {
+  /**
+   * Finds the experiment that is meant, or makes it; then changes what is given. Team and project come back in their
+   * canonical spelling. The project is made if there is none of that name.
+   *
+   * @throws GridError not_found naming the teams one may write to; forbidden for view-only members and for experiments
+   *   of others; invalid for names that cannot be.
+   */
+  async function upsert(
+    actor: Actor,
+    input: UpsertExperiment,
+  ): Promise<{ experiment: StoredExperiment; inserted: boolean }> {
+    return await withDatabase(async () => {
+      if (input.id !== undefined) {
+        const found = await access.allowed(actor, 'experiment:log', findExperimentById(db, input.id))
+        return { experiment: await change(found, input), inserted: false }
+      }
+      const project = await projectOf(actor, input)
+      const slug = checkSlug(input.slug ?? randomText(8))
+      const ref = { team: project.teamSlug, project: project.name, slug }
+      // Whoever loses the race to make it finds it on the second round; a third is for one that is deleted meanwhile.
+      for (let round = 0; round < 3; round++) {
+        const existing = await findSlimExperiment(db, ref)
+        if (existing) {
+          await access.allowed(actor, 'experiment:log', existing)
+          return { experiment: await change(existing, input), inserted: false }
+        }
+        const made = await insert(actor, project, slug, input)
+        if (made) return { experiment: made, inserted: true }
+      }
+      throw new GridError('unavailable', `${slug} is being changed by somebody else; try again.`, {
+        retryAfterSeconds: 1,
+      })
+    })
+  }
+
+  /** The project to work in, made if need be. */
+  async function projectOf(actor: Actor, input: UpsertExperiment): Promise<StoredProject> {
+    const slug = input.team ?? defaultTeamOf(actor)
+    const team = await teams.findTeam(slug)
+    const visible = team && (await access.permits(actor, 'project:read', guardOf(team)))
+    if (!visible) throw noSuchTeam(actor, slug)
+    const name = input.project ?? defaultProject
+    const existing = await teams.findProject(team.id, name)
+    if (existing) return existing
+    const { project, made } = await teams.ensureProject(db, actor, team, name)
+    if (made) events.publish({ type: 'project.changed', teamId: team.id, projectId: project.id })
+    return project
+  }
+
+  async function insert(
+    actor: Actor,
+    project: StoredProject,
+    slug: string,
+    input: UpsertExperiment,
+  ): Promise<StoredExperiment | undefined> {
+    await access.allowed(actor, 'experiment:create', guardOf({ id: project.teamId, slug: project.teamSlug }))
+    if (actor.userId === null)
+      throw new GridError(
+        'forbidden',
+        'Experiments belong to people: sign in with a key of a person or service account.',
+      )
+    const id = newId(clock.now().getTime())
+    const row = {
+      id,
+      projectId: project.id,
+      teamId: project.teamId,
+      slug,
+      createdBy: actor.attributedTo?.userId ?? actor.userId,
+      viaUserId: actor.attributedTo ? actor.userId : null,
+      now: clock.now(),
+    }
+    const made = await facts.inTurn(id, async () => {
+      const experiment = await db.transaction().execute(async (trx) => {
+        const name = input.name || readableName(await nextNumber(trx, project.id))
+        if (!(await insertExperiment(trx, { ...row, name }, input))) return undefined
+        return await findExperimentById(trx, id)
+      })
+      if (!experiment) return { result: undefined, append: {} }
+      const all = [...factsOf(experiment).values()]
+      return {
+        result: experiment,
+        append: { facts: [{ projectId: project.id, experimentId: id, facts: all, removedKeys: [] }] },
+      }
+    })
+    if (made) tellChanged(made)
+    return made
+  }
+
+  async function change({ id }: { id: string }, input: UpsertExperiment): Promise<StoredExperiment> {
+    const changed = await facts.inTurn(id, async () => {
+      const { before, after } = await db.transaction().execute(async (trx) => {
+        const before = (await lockExperiment(trx, id)) ?? gone()
+        await updateExperiment(trx, id, input.shared ? withWriters(before, input) : input, clock.now())
+        return { before, after: (await findExperimentById(trx, id)) ?? gone() }
+      })
+      const update = await facts.updateOf(after, () => changedFacts(factsOf(before), factsOf(after)))
+      return { result: after, append: { facts: update } }
+    })
+    tellChanged(changed)
+    return changed
+  }
+
+  /**
+   * Stores one message of a script. Lines are told apart by their number, so a message may come twice, late or in
+   * pieces. Any message is a sign of life, and makes an experiment that had ended run again.
+   *
+   * @returns when everything in it is durable; whether somebody wants the script to stop.
+   * @throws GridError not_found for an experiment that is deleted or not the actor's to see; overloaded, unavailable or
+   *   storage_full (with `retryAfterSeconds`) when the message should be sent again later.
+   */
+  async function append(
+    actor: Actor,
+    ref: ExperimentRef,
+    chunk: StreamChunk,
+  ): Promise<{ stopRequested: boolean }> {
+    return await withDatabase(async () => {
+      const { id, teamId, projectId } = await access.allowed(
+        actor,
+        'experiment:log',
+        findSlimExperiment(db, ref),
+      )
+      checkOffsets(chunk)
+      const claim = await facts.inTurn(id, () => store(id, chunk))
+      const about = { teamId, projectId, experimentId: id }
+      const changed = chunk.complete
+        ? await finish(id, projectId, chunk.complete.exitCode)
+        : claim.state !== claim.stateBefore
+      if (chunk.history || chunk.system || chunk.summary)
+        events.publish({ type: 'experiment.logged', ...about })
+      if (chunk.console) events.publish({ type: 'console.written', ...about })
+      if (changed) events.publish({ type: 'experiment.changed', ...about })
+      return { stopRequested: claim.stopRequested }
+    })
+  }
+
+  async function store(id: string, chunk: StreamChunk) {
+    const claim =
+      (await claimLines(db, id, {
+        history: chunk.history && { offset: chunk.history.offset, count: chunk.history.lines.length },
+        system: chunk.system && { offset: chunk.system.offset, count: chunk.system.lines.length },
+        console: chunk.console && { offset: chunk.console.offset, count: chunk.console.lines.length },
+        summary: chunk.summary,
+        mergeSummary: chunk.sharedWriter !== undefined,
+        preempting: chunk.preempting === true,
+        ends: chunk.complete !== undefined,
+        now: clock.now(),
+      })) ?? gone()
+    const update = await facts.updateOf({ id, projectId: claim.projectId }, () => {
+      const { summaryBefore, summary } = claim
+      const before = new Map([
+        ...lifeFacts({ ...claim, state: claim.stateBefore, endedAt: claim.endedBefore }),
+      ])
+      before.delete('heartbeat_at')
+      before.delete('duration')
+      const after = lifeFacts(claim)
+      if (summaryBefore && summary) {
+        for (const fact of summaryFacts(summaryBefore).values()) before.set(fact.key, fact)
+        for (const fact of summaryFacts(summary).values()) after.set(fact.key, fact)
+      }
+      return changedFacts(before, after)
+    })
+    return {
+      result: claim,
+      append: {
+        lines: [
+          ...(chunk.history?.lines ?? []).map((raw, index) =>
+            pointsOf(id, 'history', chunk.history!.offset + index, raw),
+          ),
+          ...(chunk.system?.lines ?? []).map((raw, index) =>
+            pointsOf(id, 'system', chunk.system!.offset + index, raw),
+          ),
+        ],
+        console: (chunk.console?.lines ?? []).map((line, index) => ({
+          experimentId: id,
+          line: chunk.console!.offset + index,
+          ...line,
+        })),
+        facts: update,
+      },
+    }
+  }
+
+  /** Notes how the script ended; its data is in by now. @returns whether that changed anything. */
+  async function finish(id: string, projectId: string, exitCode: number): Promise<boolean> {
+    return await facts.inTurn(id, async () => {
+      const { before, after } = await db.transaction().execute(async (trx) => {
+        const before = (await lockExperiment(trx, id)) ?? gone()
+        const state = stateAfterExit(before.state, exitCode, before.stopRequested)
+        // The last message may come twice; it ended when it came first.
+        const again = before.state === state && before.exitCode === exitCode && before.endedAt !== null
+        const endedAt = again ? before.endedAt! : clock.now()
+        await finishExperiment(trx, id, { state, exitCode, endedAt })
+        return { before, after: { ...before, state, exitCode, endedAt } }
+      })
+      const update = await facts.updateOf({ id, projectId }, () =>
+        changedFacts(builtInFacts(before), builtInFacts(after)),
+      )
+      return { result: before.state !== after.state, append: { facts: update } }
+    })
+  }
+
+  function tellChanged({ teamId, projectId, id }: StoredExperiment): void {
+    events.publish({ type: 'experiment.changed', teamId, projectId, experimentId: id })
+  }
+
+  return { upsert, append }
+}
+
+/** Several processes write one experiment: each brings a config of its own, with only itself under `_wandb.e`. */
+function withWriters(before: StoredExperiment, input: UpsertExperiment): UpsertExperiment {
+  const writersBefore = writersOf(before.config)
+  const writers = input.config && writersOf(input.config)
+  if (!input.config || !writersBefore) return input
+  const own = isJsonObject(input.config['_wandb']) ? input.config['_wandb'] : {}
+  const value = isJsonObject(own['value']) ? own['value'] : {}
+  return {
+    ...input,
+    config: {
+      ...input.config,
+      _wandb: { ...own, value: { ...value, e: { ...writersBefore, ...writers } } },
+    },
+  }
+}
+
+function writersOf(config: Record<string, unknown>): Record<string, unknown> | undefined {
+  const own = config['_wandb']
+  const value = isJsonObject(own) && isJsonObject(own['value']) ? own['value'] : undefined
+  return value && isJsonObject(value['e']) ? value['e'] : undefined
+}
+
+function checkOffsets(chunk: StreamChunk): void {
+  for (const stream of [chunk.history, chunk.system, chunk.console]) {
+    if (!stream) continue
+    const { offset, lines } = stream
+    if (!Number.isInteger(offset) || offset < 0 || offset + lines.length > linesMax)
+      throw new GridError(
+        'invalid',
+        `${offset} is no line number: an experiment has ${linesMax} lines per stream at most.`,
+      )
+  }
+}
+
+function guardOf(team: { id: string; slug: string }) {
+  return { teamId: team.id, ownerId: null, kind: 'team', label: team.slug }
+}
+
+function defaultTeamOf(actor: Actor): string {
+  const slug = actor.defaultTeamId === null ? undefined : actor.memberships.get(actor.defaultTeamId)?.slug
+  if (slug === undefined)
+    throw new GridError('invalid', 'Say which team this belongs to: there is no default team.')
+  return slug
+}
+
+function noSuchTeam(actor: Actor, slug: string): GridError {
+  if (actor.kind === 'anonymous') return new GridError('unauthenticated')
+  const mine = [...actor.memberships.values()]
+    .filter(({ role }) => role !== 'viewer')
+    .map((team) => team.slug)
+  const where = mine.length === 0 ? 'You may not write to any team.' : `You may write to ${mine.join(', ')}.`
+  return new GridError(
+    'not_found',
+    `There is no team "${storableText(slug.slice(0, 100))}", or you are not in it. ${where}`,
+  )
+}
+
+function gone(): never {
+  throw new GridError('not_found', 'This experiment was deleted.')
+}

@@ -1,0 +1,62 @@
+/** What scripts upload, by the end of the name. Whatever is not here is downloaded and not shown. */
+const mediaTypes: Readonly<Record<string, string>> = {
+  txt: 'text/plain',
+  log: 'text/plain',
+  patch: 'text/plain',
+  diff: 'text/plain',
+  py: 'text/plain',
+  sh: 'text/plain',
+  toml: 'text/plain',
+  ini: 'text/plain',
+  cfg: 'text/plain',
+  r: 'text/plain',
+  js: 'text/plain',
+  ts: 'text/plain',
+  md: 'text/markdown',
+  csv: 'text/csv',
+  tsv: 'text/tab-separated-values',
+  yaml: 'application/yaml',
+  yml: 'application/yaml',
+  json: 'application/json',
+  jsonl: 'application/x-ndjson',
+  ipynb: 'application/x-ipynb+json',
+  html: 'text/html',
+  htm: 'text/html',
+  xml: 'application/xml',
+  pdf: 'application/pdf',
+  png: 'image/png',
+  jpg: 'image/jpeg',
+  jpeg: 'image/jpeg',
+  gif: 'image/gif',
+  webp: 'image/webp',
+  avif: 'image/avif',
+  bmp: 'image/bmp',
+  svg: 'image/svg+xml',
+  tif: 'image/tiff',
+  tiff: 'image/tiff',
+  mp4: 'video/mp4',
+  webm: 'video/webm',
+  ogv: 'video/ogg',
+  mov: 'video/quicktime',
+  mp3: 'audio/mpeg',
+  wav: 'audio/wav',
+  ogg: 'audio/ogg',
+  flac: 'audio/flac',
+  m4a: 'audio/mp4',
+  gltf: 'model/gltf+json',
+  glb: 'model/gltf-binary',
+  obj: 'model/obj',
+  stl: 'model/stl',
+  zip: 'application/zip',
+  gz: 'application/gzip',
+  tar: 'application/x-tar',
+  parquet: 'application/vnd.apache.parquet',
+}
+
+/** The media type of a file, by the end of its name; `application/octet-stream` when that says nothing. */
+export function mediaTypeOf(path: string): string {
+  const name = path.slice(path.lastIndexOf('/') + 1)
+  const dot = name.lastIndexOf('.')
+  const extension = dot === -1 ? '' : name.slice(dot + 1).toLowerCase()
+  return Object.hasOwn(mediaTypes, extension) ? mediaTypes[extension]! : 'application/octet-stream'
+}
