@@ -1,0 +1,155 @@
+import type { QueryClient } from '@tanstack/react-query'
+import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router'
+import { isSignedOut } from '../lib/client.ts'
+import { meQuery } from '../lib/me.ts'
+import { Frame } from './frame.tsx'
+import { NotFound, PageProblem, PageWaiting } from './page-states.tsx'
+import { chartSearch, flag, listSearch, number, oneOf, ownPath, present, text } from './search.ts'
+
+/** The URL tree. Pages load when they are opened; what a view shows stands in its address. */
+
+const root = createRootRouteWithContext<{ queries: QueryClient }>()({ component: Outlet, notFoundComponent: NotFound })
+
+const login = createRoute({
+  getParentRoute: () => root,
+  path: '/login',
+  validateSearch: (search) => present({ signup: flag(search.signup), next: ownPath(search.next) }),
+  component: lazyRouteComponent(() => import('./pages/login.tsx'), 'LoginPage'),
+})
+const signup = createRoute({
+  getParentRoute: () => root,
+  path: '/signup',
+  validateSearch: (search) => present({ token: text(search.token), invitation: text(search.invitation), next: ownPath(search.next) }),
+  component: lazyRouteComponent(() => import('./pages/signup.tsx'), 'SignupPage'),
+})
+const invite = createRoute({
+  getParentRoute: () => root,
+  path: '/invite/$token',
+  component: lazyRouteComponent(() => import('./pages/invite.tsx'), 'InvitePage'),
+})
+const resetPassword = createRoute({
+  getParentRoute: () => root,
+  path: '/reset-password',
+  validateSearch: (search) => present({ token: text(search.token) }),
+  component: lazyRouteComponent(() => import('./pages/reset-password.tsx'), 'ResetPasswordPage'),
+})
+
+/** Everything behind sign-in. Who is not signed in comes back here after signing in. */
+const inside = createRoute({
+  getParentRoute: () => root,
+  id: 'inside',
+  component: Frame,
+  notFoundComponent: NotFound,
+  beforeLoad: async ({ context, location }) => {
+    try {
+      await context.queries.ensureQueryData(meQuery())
+    } catch (problem) {
+      if (!isSignedOut(problem)) throw problem
+      throw redirect({ to: '/login', search: location.href === '/' ? {} : { next: location.href } })
+    }
+  },
+})
+const home = createRoute({
+  getParentRoute: () => inside,
+  path: '/',
+  component: lazyRouteComponent(() => import('./pages/home.tsx'), 'HomePage'),
+})
+const authorize = createRoute({
+  getParentRoute: () => inside,
+  path: '/authorize',
+  component: lazyRouteComponent(() => import('./pages/authorize.tsx'), 'AuthorizePage'),
+})
+const settings = createRoute({
+  getParentRoute: () => inside,
+  path: '/settings',
+  component: lazyRouteComponent(() => import('./pages/settings.tsx'), 'SettingsPage'),
+})
+const admin = createRoute({
+  getParentRoute: () => inside,
+  path: '/admin',
+  validateSearch: (search) => present({ q: text(search.q) }),
+  component: lazyRouteComponent(() => import('./pages/admin.tsx'), 'AdminPage'),
+})
+const teamSettings = createRoute({
+  getParentRoute: () => inside,
+  path: '/teams/$team',
+  component: lazyRouteComponent(() => import('./pages/team-settings.tsx'), 'TeamSettingsPage'),
+})
+const team = createRoute({
+  getParentRoute: () => inside,
+  path: '/$team',
+  component: lazyRouteComponent(() => import('./pages/team.tsx'), 'TeamPage'),
+})
+const workspace = createRoute({
+  getParentRoute: () => inside,
+  path: '/$team/$project',
+  validateSearch: (search) => ({ ...listSearch(search), ...chartSearch(search), ...present({ show: text(search.show) }) }),
+  component: lazyRouteComponent(() => import('./pages/workspace.tsx'), 'WorkspacePage'),
+})
+const workspaceAlias = createRoute({
+  getParentRoute: () => inside,
+  path: '/$team/$project/workspace',
+  beforeLoad: ({ params }) => {
+    throw redirect({ to: '/$team/$project', params })
+  },
+})
+const table = createRoute({
+  getParentRoute: () => inside,
+  path: '/$team/$project/table',
+  validateSearch: (search) => ({
+    ...listSearch(search),
+    ...present({ page: number(search.page), columns: text(search.columns), compare: text(search.compare) }),
+  }),
+  component: lazyRouteComponent(() => import('./pages/table.tsx'), 'TablePage'),
+})
+const experiment = createRoute({
+  getParentRoute: () => inside,
+  path: '/$team/$project/runs/$id',
+  validateSearch: (search) => ({
+    ...chartSearch(search),
+    ...present({
+      tab: oneOf('charts', 'overview', 'console', 'system', 'files', 'media')(search.tab),
+      line: number(search.line),
+      find: text(search.find),
+      path: text(search.path),
+      file: text(search.file),
+    }),
+  }),
+  component: lazyRouteComponent(() => import('./pages/experiment.tsx'), 'ExperimentPage'),
+})
+/** The client of the wandb package knows the tabs as paths. */
+const experimentTab = createRoute({
+  getParentRoute: () => inside,
+  path: '/$team/$project/runs/$id/$tab',
+  beforeLoad: ({ params }) => {
+    const tabs = { overview: 'overview', logs: 'console', files: 'files', system: 'system', workspace: 'charts' } as const
+    const tab = params.tab in tabs ? tabs[params.tab as keyof typeof tabs] : 'charts'
+    throw redirect({ to: '/$team/$project/runs/$id', params, search: { tab } })
+  },
+})
+
+const tree = root.addChildren([
+  login,
+  signup,
+  invite,
+  resetPassword,
+  inside.addChildren([home, authorize, settings, admin, teamSettings, team, workspace, workspaceAlias, table, experiment, experimentTab]),
+])
+
+export function createAppRouter(queries: QueryClient) {
+  return createRouter({
+    routeTree: tree,
+    context: { queries },
+    defaultPreload: 'intent',
+    scrollRestoration: true,
+    defaultErrorComponent: PageProblem,
+    defaultPendingComponent: PageWaiting,
+    defaultPendingMs: 300,
+  })
+}
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof createAppRouter>
+  }
+}
