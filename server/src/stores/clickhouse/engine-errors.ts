@@ -5,27 +5,24 @@ import { GridError } from '@teamgrid/api'
 const notEnoughSpace = '243'
 const cannotCompileRegexp = '427'
 const overload = new Set(['202', '241', '252'])
-/** Asked wrongly, by us: a bug, not trouble of the engine. */
-const ourMistake = new Set([
-  '27',
-  '36',
-  '41',
-  '43',
-  '44',
-  '46',
-  '47',
-  '53',
-  '60',
-  '62',
-  '81',
-  '117',
-  '386',
-  '456',
-  '457',
-])
 
-/** @returns a GridError for trouble that may pass, the error itself for a bug of ours. */
-export function engineTrouble(error: unknown): unknown {
+/** Trouble while writing: nothing that was sent is to blame, it was checked before; so the sender may try again. */
+export function writingTrouble(error: unknown): GridError {
+  const known = knownTrouble(error)
+  return (
+    known ?? new GridError('unavailable', 'The metric store does not answer; try again.', { cause: error })
+  )
+}
+
+/** Trouble while reading. What the engine says about our SQL is a bug of ours and stays what it is. */
+export function readingTrouble(error: unknown): unknown {
+  const known = knownTrouble(error)
+  if (known !== undefined) return known
+  if (codeOf(error) !== undefined) return error
+  return new GridError('unavailable', 'The metric store does not answer; try again.', { cause: error })
+}
+
+function knownTrouble(error: unknown): GridError | undefined {
   if (error instanceof GridError) return error
   const message = error instanceof Error ? error.message : String(error)
   const code = codeOf(error) ?? ''
@@ -41,8 +38,7 @@ export function engineTrouble(error: unknown): unknown {
       retryAfterSeconds: 2,
       cause: error,
     })
-  if (ourMistake.has(code)) return error
-  return new GridError('unavailable', 'The metric store does not answer; try again.', { cause: error })
+  return undefined
 }
 
 function codeOf(error: unknown): string | undefined {

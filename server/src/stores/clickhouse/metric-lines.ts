@@ -1,7 +1,7 @@
 /** Reading what was logged, other than curves: raw lines, keys, objects, console. A line sent twice is read once. */
 import { GridError } from '@teamgrid/api'
 import type { ConsoleLine, KeyInfo, MetricStore, StoredObject } from './metric-types.ts'
-import { type Ask, createBinder, readNumber } from './metric-query.ts'
+import { type Ask, type Params, createBinder, readNumber } from './metric-query.ts'
 
 type LineRow = [line: number, step: number, raw: string]
 
@@ -18,26 +18,23 @@ export function createLineReader(
       const inRange = [
         ...(stepFrom === undefined ? [] : [`step >= ${bind(Math.ceil(stepFrom), 'Int64')}`]),
         ...(stepTo === undefined ? [] : [`step < ${bind(Math.ceil(stepTo), 'Int64')}`]),
-      ].join(' AND ')
-      const newest = (where: string): string =>
-        `SELECT line, step, raw FROM lines WHERE ${where} ORDER BY line, version DESC LIMIT 1 BY line`
+      ]
       // Replacing a line may move its step, so then the range is applied to the newest versions only.
       const query =
-        inRange === ''
-          ? newest(inStream)
-          : rewritten
-            ? `SELECT line, step, raw FROM (${newest(inStream)}) WHERE ${inRange} ORDER BY line`
-            : newest(`${inStream} AND ${inRange}`)
-      const rows = await ask<LineRow>(`${query} LIMIT ${bind(checkedLimit(limit), 'UInt64')}`, params)
+        rewritten && inRange.length > 0
+          ? `SELECT line, step, raw FROM lines FINAL WHERE ${inStream} AND ${inRange.join(' AND ')} ORDER BY line`
+          : `SELECT line, step, raw FROM lines WHERE ${[inStream, ...inRange].join(' AND ')} ORDER BY line, version DESC`
+      const rows = await eachLineOnce<LineRow>(ask, query, params, limit)
       return rows.map(([line, step, raw]) => ({ line, step, raw }))
     },
 
     async latest({ experimentId, stream, limit }) {
-      const rows = await ask<LineRow>(
+      const rows = await eachLineOnce<LineRow>(
+        ask,
         `SELECT line, step, raw FROM lines
-         WHERE experiment = {experimentId:UUID} AND stream = {stream:String}
-         ORDER BY line DESC, version DESC LIMIT 1 BY line LIMIT {limit:UInt64}`,
-        { experimentId, stream, limit: checkedLimit(limit) },
+         WHERE experiment = {experimentId:UUID} AND stream = {stream:String} ORDER BY line DESC, version DESC`,
+        { experimentId, stream },
+        limit,
       )
       return rows.map(([line, step, raw]) => ({ line, step, raw })).reverse()
     },
@@ -145,17 +142,36 @@ export function createLineReader(
       const from = searching
         ? `console FINAL WHERE ${inRange} AND positionCaseInsensitiveUTF8(text, ${bind(search, 'String')}) > 0`
         : `console WHERE ${inRange}`
-      const most = bind(checkedLimit(limit), 'UInt64')
       type Row = [number, number | null, ConsoleLine['level'], string, string]
-      const rows = await ask<Row>(
-        `SELECT line, time_ms, level, label, text FROM ${from}
-         ORDER BY line ${order}, version DESC LIMIT 1 BY line LIMIT ${most}`,
+      const rows = await eachLineOnce<Row>(
+        ask,
+        `SELECT line, time_ms, level, label, text FROM ${from} ORDER BY line ${order}, version DESC`,
         params,
+        limit,
       )
       const [[total] = [0]] = await ask<[number]>(`SELECT groupBitmap(line) FROM ${from}`, params)
       const lines = rows.map(([line, timeMs, level, label, text]) => ({ line, timeMs, level, label, text }))
       return { lines: last ? lines.reverse() : lines, total }
     },
+  }
+}
+
+/**
+ * The first `limit` lines of a query, each in its newest version. The engine could leave out the older ones itself
+ * (`LIMIT 1 BY line`), but then it reads the whole stream; so a few more rows than needed are read in order instead.
+ *
+ * @param query gives rows that begin with the line number, ordered by line and then newest version first.
+ */
+async function eachLineOnce<Row extends [line: number, ...unknown[]]>(
+  ask: Ask,
+  query: string,
+  params: Params,
+  limit: number,
+): Promise<Row[]> {
+  for (let rowsMax = checkedLimit(limit) + 100; ; rowsMax *= 4) {
+    const rows = await ask<Row>(`${query} LIMIT {rowsMax:UInt64}`, { ...params, rowsMax })
+    const once = rows.filter((row, index) => row[0] !== rows[index - 1]?.[0])
+    if (once.length >= limit || rows.length < rowsMax) return once.slice(0, limit)
   }
 }
 

@@ -1,5 +1,5 @@
 /** How the reading files ask: every value bound, none spliced into SQL. */
-import { engineTrouble } from './engine-errors.ts'
+import { readingTrouble } from './engine-errors.ts'
 import type { ClickHouse } from './open.ts'
 
 export type Params = Record<string, unknown>
@@ -22,7 +22,7 @@ export function createAsk({ client }: Pick<ClickHouse, 'client'>): Ask {
       })
       return await result.json()
     } catch (error) {
-      throw engineTrouble(error)
+      throw readingTrouble(error)
     }
   }
 }

@@ -14,9 +14,19 @@ import { type Ask, type Bind, bindFloat, createBinder, readNumber } from './metr
 const pointsMaxLimit = 10_000
 /** Curves thinned by one statement. */
 const curvesPerStatement = 16
+/** Where values go that cannot be drawn; far above the number of buckets. */
+const noBucket = 65535
 
-/** Where a curve may lie on the asked axis, and how many points it has at most. */
-type Extent = { experimentId: string; key: string; rowsMax: number; low: number; high: number }
+/** Where a curve may lie on the asked axis. Rows count a resent line again, until the engine has merged it away. */
+type Extent = {
+  experimentId: string
+  key: string
+  rowsMax: number
+  /** Was any line sent twice? Then points must be counted by line, which costs a third more. */
+  resent: boolean
+  low: number
+  high: number
+}
 
 export function createSample(ask: Ask): MetricStore['sample'] {
   return async (query) => {
@@ -52,17 +62,18 @@ function nameOf(experimentId: string, key: string): string {
 async function findExtents(ask: Ask, query: SampleQuery): Promise<Extent[]> {
   const { bind, params } = createBinder()
   const axis = typeof query.x === 'string' ? query.x : 'step'
-  const rows = await ask<[string, string, number, number | string, number | string]>(
-    `SELECT experiment, key, sum(rows_max), min(${axis}_low), max(${axis}_high) FROM keys
+  const rows = await ask<[string, string, number, number, number | string, number | string]>(
+    `SELECT experiment, key, sum(rows_max), groupBitmapMerge(lines), min(${axis}_low), max(${axis}_high) FROM keys
      WHERE experiment IN ${bind(query.experimentIds, 'Array(UUID)')} AND stream = ${bind(query.stream, 'String')}
        AND kind = 'number' AND key IN ${bind(query.keys, 'Array(String)')}
      GROUP BY experiment, key`,
     params,
   )
-  const extents = rows.map(([experimentId, key, rowsMax, low, high]) => ({
+  const extents = rows.map(([experimentId, key, rowsMax, lines, low, high]) => ({
     experimentId,
     key,
     rowsMax,
+    resent: rowsMax !== lines,
     low: Math.max(readNumber(low), query.from ?? -Infinity),
     high: Math.min(readNumber(high), query.to ?? Infinity),
   }))
@@ -98,14 +109,10 @@ type BucketRow = [
   curve: number,
   count: number,
   finite: number,
-  lowY: number,
-  lowX: number,
-  highY: number,
-  highX: number,
-  firstX: number,
-  firstY: number,
-  lastX: number,
-  lastY: number,
+  lowest: string,
+  highest: string,
+  first: string,
+  last: string,
 ]
 
 /** @returns how many points each curve has in range, in the order of `extents`. */
@@ -119,19 +126,24 @@ async function addThinned(
   const { bind, params } = createBinder()
   // Two points of every bucket and the two ends. Two points in all are the lowest and the highest.
   const buckets = Math.max(1, query.pointsMax / 2 - 1)
-  const parts = extents.map(({ experimentId, key, low, high }, index) => {
+  const parts = extents.map(({ experimentId, key, resent, low, high }, index) => {
     const scale = high > low ? buckets / (high - low) : 0
-    const bucket = `if(isFinite(value), toUInt16(least(greatest((x - ${bindFloat(bind, low)}) * ${bindFloat(bind, scale)}, 0), ${buckets - 1})), 65535)`
-    return `SELECT toUInt16(${index}) AS curve, ${bucket} AS bucket, groupBitmap(line) AS lines,
-              min(${packed('value', 'x')}) AS lowest, max(${packed('value', 'x')}) AS highest,
-              min(${packed('x', 'value')}) AS first, max(${packed('x', 'value')}) AS last
-            FROM (${pointsOf(query, experimentId, key, bind)}) GROUP BY bucket`
+    const place = `toUInt16(least(greatest((x - ${bindFloat(bind, low)}) * ${bindFloat(bind, scale)}, 0), ${buckets - 1}))`
+    return `SELECT toUInt16(${index}) AS curve, bucket, ${resent ? 'groupBitmap(line)' : 'count()'} AS lines,
+              min(${packed('oy', 'ox')}) AS lowest, max(${packed('oy', 'ox')}) AS highest,
+              min(${packed('ox', 'oy')}) AS first, max(${packed('ox', 'oy')}) AS last
+            FROM
+            (
+              SELECT line, if(isFinite(value), ${place}, ${noBucket}) AS bucket,
+                     ${ordered('x')} AS ox, ${ordered('value')} AS oy
+              FROM (${pointsOf(query, experimentId, key, bind)})
+            )
+            GROUP BY bucket`
   })
   const rows = await ask<BucketRow>(
-    `SELECT curve, lines, bucket != 65535, ${unpackedHigh('lowest')}, ${unpackedLow('lowest')},
-       ${unpackedHigh('highest')}, ${unpackedLow('highest')}, ${unpackedHigh('first')}, ${unpackedLow('first')},
-       ${unpackedHigh('last')}, ${unpackedLow('last')}
-     FROM (${parts.join(' UNION ALL ')}) ORDER BY curve, bucket`,
+    `SELECT curve, lines, bucket != ${noBucket}, hex(lowest), hex(highest), hex(first), hex(last)
+     FROM (${parts.join(' UNION ALL ')})
+     ORDER BY curve, bucket`,
     params,
   )
   for (const [index, { experimentId, key }] of extents.entries()) {
@@ -147,12 +159,13 @@ async function addThinned(
 
 /** Buckets as points in order of x, each point once. */
 function drawn(rows: BucketRow[], pointsMax: number): { x: number[]; y: number[] } {
-  const points: [number, number][] = []
-  for (const [, , , lowY, lowX, highY, highX] of rows) points.push([lowX, lowY], [highX, highY])
+  const points: Point[] = []
+  for (const [, , , lowest, highest] of rows)
+    points.push(flipped(unpacked(lowest)), flipped(unpacked(highest)))
   const first = rows[0]
   const last = rows.at(-1)
   if (first !== undefined && last !== undefined && pointsMax > 2)
-    points.push([first[7], first[8]], [last[9], last[10]])
+    points.push(unpacked(first[5]), unpacked(last[6]))
   points.sort((a, b) => a[0] - b[0] || a[1] - b[1])
   const once = points.filter(
     ([x, y], index) => index === 0 || x !== points[index - 1]![0] || y !== points[index - 1]![1],
@@ -284,26 +297,38 @@ function isOf(column: string, type: string, values: string | string[], bind: Bin
     : `${column} = ${bind(values, type)}`
 }
 
-const signBit = "toUInt64('9223372036854775808')"
-
-/** A float as an unsigned integer of the same order: sign bit flipped, and all others too when negative. */
+/**
+ * The bits of a float as an integer of the same order: the sign bit is flipped, and all others too in a negative one.
+ * Shifting a signed integer right by 63 gives all ones or all zeros.
+ */
 function ordered(column: string): string {
-  const bits = `reinterpretAsUInt64(${column})`
-  return `if(bitAnd(${bits}, ${signBit}) = 0, bitOr(${bits}, ${signBit}), bitNot(${bits}))`
+  const bits = `reinterpretAsInt64(${column})`
+  return `reinterpretAsUInt64(bitXor(${bits}, bitOr(bitShiftRight(${bits}, 63), toInt64('-9223372036854775808'))))`
 }
 
 function packed(high: string, low: string): string {
-  return `bitOr(bitShiftLeft(toUInt128(${ordered(high)}), 64), toUInt128(${ordered(low)}))`
+  return `bitOr(bitShiftLeft(toUInt128(${high}), 64), toUInt128(${low}))`
 }
 
-function restored(bits: string): string {
-  return `reinterpretAsFloat64(if(bitAnd(${bits}, ${signBit}) = 0, bitNot(${bits}), bitXor(${bits}, ${signBit})))`
+type Point = [x: number, y: number]
+
+function flipped([y, x]: Point): Point {
+  return [x, y]
 }
 
-function unpackedHigh(column: string): string {
-  return restored(`toUInt64(bitShiftRight(${column}, 64))`)
+const view = new DataView(new ArrayBuffer(8))
+
+/** @param hex a packed pair; the engine leaves out leading zero bytes. */
+function unpacked(hex: string): Point {
+  const digits = hex.padStart(32, '0')
+  return [unordered(digits, 0), unordered(digits, 16)]
 }
 
-function unpackedLow(column: string): string {
-  return restored(`toUInt64(${column})`)
+function unordered(digits: string, start: number): number {
+  const high = Number.parseInt(digits.slice(start, start + 8), 16)
+  const low = Number.parseInt(digits.slice(start + 8, start + 16), 16)
+  const positive = high >= 0x80000000
+  view.setUint32(0, positive ? high - 0x80000000 : ~high)
+  view.setUint32(4, positive ? low : ~low)
+  return view.getFloat64(0)
 }

@@ -1,6 +1,6 @@
 /** The writing half of the metric store: what arrives is checked, turned into rows, and committed in groups. */
 import { GridError } from '@teamgrid/api'
-import { engineTrouble } from './engine-errors.ts'
+import { writingTrouble } from './engine-errors.ts'
 import { createGroupCommit } from './group-commit.ts'
 import type { Append, ConsoleLine, FactsUpdate, Line, MetricStore } from './metric-types.ts'
 import type { ClickHouse } from './open.ts'
@@ -71,7 +71,7 @@ export function createMetricWriter(
         if (rows !== '') await clickhouse.insert(table, columns[table], rows)
       }
     } catch (error) {
-      throw engineTrouble(error)
+      throw writingTrouble(error)
     }
   }
 
@@ -87,7 +87,7 @@ export function createMetricWriter(
             query_params: { ids },
           })
       } catch (error) {
-        throw engineTrouble(error)
+        throw writingTrouble(error)
       }
     })
   }
