@@ -7,6 +7,7 @@ import { GridError } from '@teamgrid/api'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { Access } from '../access.ts'
 import type { Actor } from '../actor.ts'
+import { cleanPath } from '../experiments/experiment.ts'
 import type { Experiments } from '../experiments/service.ts'
 import { isJsonObject } from '../lib/tolerant-json.ts'
 import type { Teams } from '../teams/service.ts'
@@ -15,6 +16,7 @@ import { answerOf, bugSentence, errorBody, type Log } from './errors.ts'
 import { createFileStream } from './file-stream.ts'
 import { createExecutor, createSchema, type GraphQLRequest, type Resolvers } from './graphql.ts'
 import { fileResolvers } from './resolvers/files.ts'
+import { historyResolvers } from './resolvers/history.ts'
 import { createPlaces, placeResolvers } from './resolvers/places.ts'
 import { runChangeResolvers } from './resolvers/run-changes.ts'
 import { runResolvers } from './resolvers/runs.ts'
@@ -34,7 +36,7 @@ type FileParams = { entity: string; project: string; run: string; '*': string }
 
 /** Every route of the client but signed blob urls, which `http/blobs.ts` serves, and the pages it links to. */
 export function wandbEdge(deps: WandbDeps): FastifyPluginAsync {
-  const { experiments, authenticate, log = (text, error) => console.error(text, error) } = deps
+  const { access, experiments, authenticate, log = (text, error) => console.error(text, error) } = deps
   const execute = createExecutor(wandbSchema(deps), log)
   const fileStream = createFileStream(experiments)
   const bodies = createBodyReader()
@@ -82,10 +84,9 @@ export function wandbEdge(deps: WandbDeps): FastifyPluginAsync {
     // Where a file of a run is when somebody knows only its name: signed urls are handed out for those that are there.
     app.get<{ Params: FileParams }>('/files/:entity/:project/:run/*', proven, async (request, reply) => {
       const actor = actorOf(request)
-      const experiment = await experiments.find(actor, refOf(request.params))
-      const [file] = experiment
-        ? await experiments.listFiles(actor, experiment.id, { names: [request.params['*']] })
-        : []
+      const found = experiments.find(actor, refOf(request.params))
+      const { id } = await access.allowed(actor, 'file:download', found)
+      const [file] = await experiments.listFiles(actor, id, { names: [cleanPath(request.params['*'])] })
       if (!file) throw new GridError('not_found', 'There is no such file')
       return reply.redirect(experiments.fileUrl(actor, file))
     })
@@ -120,6 +121,7 @@ export function wandbParts(deps: WandbDeps): { sources: string[]; resolvers: Res
     placeResolvers({ ...deps, places }),
     runResolvers(deps),
     runChangeResolvers(deps),
+    historyResolvers(deps),
     fileResolvers(deps),
   ]
   return { sources, resolvers }

@@ -1,5 +1,6 @@
 /** Files of runs: asked for, sent and fetched by name. Every url is signed, for the client sends no key with them. */
 import { GridError } from '@teamgrid/api'
+import type { Access } from '../../access.ts'
 import type { Actor } from '../../actor.ts'
 import { cleanPath } from '../../experiments/experiment.ts'
 import type { Experiments } from '../../experiments/service.ts'
@@ -21,7 +22,13 @@ type RunFilesInput = { entityName: string; projectName: string; runName: string;
 
 const filesPerPage = 50
 
-export function fileResolvers({ experiments }: { experiments: Experiments }): Resolvers {
+export function fileResolvers({
+  access,
+  experiments,
+}: {
+  access: Access
+  experiments: Experiments
+}): Resolvers {
   async function runOf(actor: Actor, ref: ExperimentRef): Promise<StoredExperiment> {
     const experiment = await experiments.find(actor, ref)
     if (!experiment)
@@ -86,7 +93,7 @@ export function fileResolvers({ experiments }: { experiments: Experiments }): Re
       ...ofRunFile('id', ({ experiment, name }) => fileId(experiment.id, possiblePath(name) ?? name)),
       ...ofRunFile('displayName', ({ name }) => name),
       ...ofRunFile('url', async (file, actor, { upload }: { upload?: boolean | null }) =>
-        upload ? await uploadUrlOf(file, actor) : downloadUrlOf(file, actor),
+        upload ? uploadUrlOf(file, actor) : downloadUrlOf(file, actor),
       ),
       ...ofRunFile('directUrl', (file, actor) => downloadUrlOf(file, actor)),
       ...ofRunFile('uploadHeaders', () => []),
@@ -111,8 +118,11 @@ export function fileResolvers({ experiments }: { experiments: Experiments }): Re
     return stored.map((file) => ({ experiment: run, name: file.path, stored: file }))
   }
 
-  function downloadUrlOf({ experiment, name, stored }: RunFileNode, actor: Actor): string {
-    return stored ? experiments.fileUrl(actor, stored) : `${actor.origin}${runFilePath(experiment, name)}`
+  /** @throws GridError policy_denied where view-only members may look and not download. */
+  async function downloadUrlOf({ experiment, name, stored }: RunFileNode, actor: Actor): Promise<string> {
+    if (!stored) return `${actor.origin}${runFilePath(experiment, name)}`
+    await access.allowed(actor, 'file:download', experiment)
+    return experiments.fileUrl(actor, stored)
   }
 
   async function uploadUrlOf({ experiment, name }: RunFileNode, actor: Actor): Promise<string | null> {

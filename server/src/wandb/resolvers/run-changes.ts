@@ -37,13 +37,8 @@ export function runChangeResolvers({ experiments }: { experiments: Experiments }
   return {
     Mutation: {
       async upsertBucket(_: unknown, { input }: { input: UpsertBucketInput }, { actor, shared }) {
-        const upsert = upsertFrom(input, { shared })
-        try {
-          const { experiment, inserted } = await experiments.upsert(actor, upsert)
-          return { bucket: experiment, inserted, serverSettings: { serverMessages: [] } }
-        } catch (error) {
-          throw namingEntities(error, actor, upsert.team)
-        }
+        const { experiment, inserted } = await experiments.upsert(actor, upsertFrom(input, { shared }))
+        return { bucket: experiment, inserted, serverSettings: { serverMessages: [] } }
       },
       async stopRun(_: unknown, { input }: { input: { id: string } }, { actor }) {
         const { id } = await runOf(actor, input.id)
@@ -89,18 +84,4 @@ export function runChangeResolvers({ experiments }: { experiments: Experiments }
 
 function refOf({ teamSlug, projectName, slug }: StoredExperiment) {
   return { team: teamSlug, project: projectName, slug }
-}
-
-/** A typing error in `entity=` is the commonest trouble at `init`, so the answer says which would have worked. */
-function namingEntities(error: unknown, actor: Actor, team: string | undefined): unknown {
-  if (!(error instanceof GridError) || error.code !== 'not_found' || team === undefined) return error
-  const memberships = [...actor.memberships.values()]
-  if (memberships.some(({ slug }) => slug.toLowerCase() === team.toLowerCase())) return error
-  const writable = memberships.filter(({ role }) => role !== 'viewer').map(({ slug }) => slug)
-  return new GridError('not_found', `There is no entity "${team}", or you are not in it`, {
-    hint: writable.length
-      ? `You can log to: ${writable.toSorted().join(', ')}.`
-      : 'You are in no team that you can log to.',
-    cause: error,
-  })
 }
