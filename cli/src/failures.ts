@@ -57,7 +57,7 @@ function print(io: Io, json: boolean, failure: Failure): void {
     return
   }
   // A refusal by policy is a warning by its wording: nothing broke and nothing changed.
-  const isRefusal = failure.code === 'policy_denied'
+  const isRefusal = failure.code === 'policy_denied' || failure.message.startsWith('Warning: ')
   const sentence = shown(failure.message).replace(/^(?:Warning|Error): /, '')
   io.stderr.write(`${isRefusal ? 'Warning' : 'Error'}: ${sentence}\n`)
   if (failure.hint) io.stderr.write(`${shown(failure.hint)}\n`)

@@ -47,7 +47,8 @@ function outputOf(stream: NodeJS.WriteStream): Output {
       return Boolean(stream.isTTY)
     },
     get columns() {
-      return stream.columns ?? 80
+      // Some terminals report no width at all.
+      return stream.columns || 80
     },
   }
 }

@@ -56,30 +56,24 @@ export function runOf(experiment: Experiment): string {
 }
 
 /**
- * A team may say that logs and files of others are for the web app only, as Grid had it in 2022.
- *
- * @throws GridError policy_denied with the web address.
+ * A team may keep logs and files of others out of the command line, as Grid had it in 2022. The server refuses; what is
+ * added here is where to look instead.
  */
-export async function proveOpenToCli(context: Context, experiments: readonly Experiment[]): Promise<void> {
-  const me = await context.me()
-  const closed = experiments.find((experiment) => {
-    const team = me.teams.find((one) => one.slug === experiment.team)
-    return (
-      experiment.createdBy.username !== me.user.username &&
-      team?.policy.switches['cli_cross_user_logs_artifacts'] === false
-    )
-  })
-  if (!closed) return
-  const { url } = await context.connection()
-  throw new GridError(
-    'policy_denied',
-    `experiment ${closed.name} belongs to ${closed.createdBy.username}. Team policy "cli_cross_user_logs_artifacts" keeps logs and artifacts of team mates in the web app.`,
-    {
-      policy: 'cli_cross_user_logs_artifacts',
-      owner: closed.createdBy.username,
-      hint: `Open ${webAddress(url, closed)}`,
-    },
-  )
+export async function orPointToTheWeb<Result>(
+  context: Context,
+  experiment: Experiment,
+  read: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await read()
+  } catch (error) {
+    if (!(error instanceof GridError) || error.details.policy !== 'cli_cross_user_logs_artifacts') throw error
+    const { url } = await context.connection()
+    throw new GridError(error.code, error.message, {
+      ...error.details,
+      hint: `See it in the web app: ${webAddress(url, experiment)}`,
+    })
+  }
 }
 
 /** Where an experiment is in the web app; the form that the wandb client prints too. */

@@ -7,7 +7,7 @@ import { download, eachAtOnce } from '../download.ts'
 import type { Io } from '../io.ts'
 import { placeUnder } from '../local-paths.ts'
 import { createProgress } from '../progress.ts'
-import { proveOpenToCli, resolve } from '../resolve.ts'
+import { orPointToTheWeb, resolve } from '../resolve.ts'
 import type { Column } from '../table.ts'
 import { shown } from '../text.ts'
 import { bytes, minute } from '../time.ts'
@@ -42,7 +42,6 @@ async function artifacts(context: Context, refs: string[], options: ArtifactOpti
   for (const ref of refs) {
     for (const one of (await resolve(context, ref, options.team)).experiments) experiments.set(one.id, one)
   }
-  await proveOpenToCli(context, [...experiments.values()])
   const found = await listFiles(context, [...experiments.values()], pattern)
   if (options.list) context.printRows({ columns: fileColumns, rows: found, json: fileJson, empty: 'None.' })
   else await downloadAll(context, [...experiments.values()], found, options)
@@ -64,8 +63,14 @@ async function listFiles(
 ): Promise<Found[]> {
   const { client } = await context.connection()
   const lists = new Map<string, FileInfo[]>()
-  await eachAtOnce(experiments, filesAtOnce, async ({ id, team, project, slug }) => {
-    lists.set(id, await client.experiments.files({ team, project, experiment: slug }))
+  await eachAtOnce(experiments, filesAtOnce, async (experiment) => {
+    const { id, team, project, slug } = experiment
+    lists.set(
+      id,
+      await orPointToTheWeb(context, experiment, () =>
+        client.experiments.files({ team, project, experiment: slug }),
+      ),
+    )
   })
   return experiments.flatMap((experiment) =>
     lists

@@ -4,7 +4,7 @@ import { type Context, handle } from '../context.ts'
 import { createFollower } from '../follow.ts'
 import { type Io, wantsColor } from '../io.ts'
 import { positiveInteger } from '../options.ts'
-import { proveOpenToCli, resolve } from '../resolve.ts'
+import { orPointToTheWeb, resolve } from '../resolve.ts'
 import { hasEnded } from '../states.ts'
 import { shown, shownLogLine } from '../text.ts'
 import { logTime, since } from '../time.ts'
@@ -42,7 +42,6 @@ export function addLogs(program: Command, io: Io): void {
 async function showLogs(context: Context, ref: string, options: LogOptions): Promise<void> {
   const oldest = options.since === undefined ? null : since(options.since, context.io.now())
   const { experiments } = await resolve(context, ref, options.team)
-  await proveOpenToCli(context, experiments)
   if (options.showBuildLogs) {
     context.warn('there is no build log: its script was started without one')
   }
@@ -52,11 +51,17 @@ async function showLogs(context: Context, ref: string, options: LogOptions): Pro
   const printers = printerFor(context, experiments.length > 1, Boolean(options.follow))
   if (options.follow) {
     await Promise.all(
-      experiments.map((experiment) => follow(context, experiment, options.tailLines, wanted, printers.print)),
+      experiments.map((experiment) =>
+        orPointToTheWeb(context, experiment, () =>
+          follow(context, experiment, options.tailLines, wanted, printers.print),
+        ),
+      ),
     )
   } else {
     for (const experiment of experiments) {
-      await read(context, experiment, options.tailLines, wanted, printers.print)
+      await orPointToTheWeb(context, experiment, () =>
+        read(context, experiment, options.tailLines, wanted, printers.print),
+      )
     }
   }
   printers.end()

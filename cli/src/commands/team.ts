@@ -31,7 +31,8 @@ async function showTeams(
   if (context.json) {
     context.printJson({
       ...teamJson(team),
-      member_list: members.map(memberJson),
+      members: members.map(memberJson),
+      member_count: team.members,
       invitations: invitations.map(invitationJson),
     })
   } else if (options.members) {

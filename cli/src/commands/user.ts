@@ -26,6 +26,8 @@ export function userText(me: Me): string {
     ['UserID', me.user.id],
     ['Username', me.user.username],
     ['Email', me.user.email ?? '-'],
+    // Clusters are registered by whoever runs the server; until then there is none to choose.
+    ['Cluster context', '-'],
     ['Default entity', me.defaultTeam],
     ['Teams', me.teams.map((team) => team.slug).join(', ') || '-'],
   ]
@@ -39,6 +41,7 @@ function userJson(me: Me): Record<string, unknown> {
     user_id: me.user.id,
     username: me.user.username,
     email: me.user.email,
+    cluster_context: null,
     default_entity: me.defaultTeam,
     organisation_role: me.user.organisationRole,
     teams: me.teams.map((team) => ({ team: team.slug, team_id: team.id, role: team.role })),
