@@ -108,7 +108,21 @@ export function createAccess({ db }: { db: Kysely<Database> }) {
     return all.filter((team) => own.includes(team.id) || team.kind === 'team').map((team) => team.id)
   }
 
-  return { allowed, permits, allowedInOrganisation, visibleTeamIds, policyOf }
+  /** Whether somebody a link was made for is still there to use it. */
+  async function mayStillRead({ userId, teamId }: { userId: string; teamId: string }): Promise<boolean> {
+    const found = await db
+      .selectFrom('users')
+      .leftJoin('memberships', (join) =>
+        join.onRef('memberships.user_id', '=', 'users.id').on('memberships.team_id', '=', teamId),
+      )
+      .select(['memberships.role', 'users.organisation_role'])
+      .where('users.id', '=', userId)
+      .where('users.disabled_at', 'is', null)
+      .executeTakeFirst()
+    return found !== undefined && (found.role !== null || found.organisation_role === 'admin')
+  }
+
+  return { allowed, permits, mayStillRead, allowedInOrganisation, visibleTeamIds, policyOf }
 }
 
 /** How the permission table sees an actor from a team (null: from the organisation). */

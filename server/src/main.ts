@@ -1,11 +1,13 @@
 import { join } from 'node:path'
 import { GridError } from '@teamgrid/api'
 import { configHelp, readConfig } from './config.ts'
+import { startDemo } from './demo/demo.ts'
 import { ensureInstance } from './instance.ts'
 import { systemClock } from './lib/clock.ts'
 import { lockDataDir, prepareDataDir } from './lock.ts'
 import { ensureOperatorToken } from './operator-token.ts'
 import { listenSentence } from './start-errors.ts'
+import { openBlobStore } from './stores/blob/open.ts'
 import { createMetricStore } from './stores/clickhouse/metric-store.ts'
 import { openClickHouse } from './stores/clickhouse/open.ts'
 import { migrate } from './stores/postgres/migrate.ts'
@@ -13,6 +15,9 @@ import { openPostgres } from './stores/postgres/open.ts'
 import type { Database } from './stores/postgres/schema.ts'
 import { version } from './version.ts'
 import { wire } from './wiring.ts'
+
+/** How often experiments without a sign of life are looked for. */
+const crashSweepMs = 30_000
 
 /** Opened things, closed in reverse when the server ends or a later step of the start fails. */
 const closers: (() => Promise<unknown>)[] = []
@@ -40,10 +45,16 @@ async function start(): Promise<void> {
   const metrics = createMetricStore(clickhouse)
   closers.push(metrics.close)
 
-  const { app, teams } = await wire(
+  const blobs = await openBlobStore(config)
+  closers.push(blobs.close)
+
+  const logError = (text: string, error: unknown) =>
+    log.error(`${text}: ${error instanceof Error ? error.stack : String(error)}`)
+  const { app, teams, experiments } = await wire(
     {
       db,
       metrics,
+      blobs,
       ready: async () => {
         await postgres.ping()
         await clickhouse.client.query({ query: 'SELECT 1' })
@@ -54,7 +65,7 @@ async function start(): Promise<void> {
       operatorToken: await ensureOperatorToken(config.dataDir),
       publicUrl: config.publicUrlIsSet ? config.publicUrl : null,
       clock: systemClock,
-      log: (text, error) => log.error(`${text}: ${error instanceof Error ? error.stack : String(error)}`),
+      log: logError,
     },
   )
   closers.push(() => app.close())
@@ -63,10 +74,21 @@ async function start(): Promise<void> {
   })
   const origin = config.publicUrlIsSet ? config.publicUrl : `http://localhost:${new URL(address).port}`
   await lock.announce(origin)
-  await welcome(origin, await teams.newSetupToken())
+  const sweep = setInterval(() => {
+    experiments
+      .sweepCrashed()
+      .catch((error: unknown) => logError('Looking for crashed experiments failed', error))
+  }, crashSweepMs)
+  closers.push(async () => clearInterval(sweep))
+
+  const demo = config.demo ? await startDemo({ teams, experiments, origin, log: logError }) : undefined
+  if (demo) closers.push(demo.stop)
+  welcome(origin, await teams.newSetupToken(), demo)
 }
 
-async function welcome(origin: string, setupToken: string | undefined): Promise<void> {
+type Demo = Awaited<ReturnType<typeof startDemo>>
+
+function welcome(origin: string, setupToken: string | undefined, demo: Demo | undefined): void {
   const lines = ['', `Teamgrid ${version} is ready at ${origin}`, '']
   if (setupToken) {
     lines.push(
@@ -75,10 +97,18 @@ async function welcome(origin: string, setupToken: string | undefined): Promise<
       '',
     )
   }
+  if (demo) {
+    lines.push(`The demonstration is team ${demo.team}; sign in as one of`)
+    for (const { role, email, password } of demo.people)
+      lines.push(`  ${role.padEnd(8)} ${email.padEnd(18)} ${password}`)
+    lines.push('')
+  }
   lines.push(
     'Point a training script at it:',
     `  export WANDB_BASE_URL=${origin}`,
-    `  export WANDB_API_KEY=<your key, from ${origin}/authorize>`,
+    demo
+      ? `  export WANDB_API_KEY=${demo.apiKey}`
+      : `  export WANDB_API_KEY=…        # make one at ${origin}/authorize`,
     '  wandb login',
     '',
   )

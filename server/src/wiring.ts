@@ -2,9 +2,14 @@ import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import type { Kysely } from 'kysely'
 import { createAccess } from './access.ts'
+import { artifactFileRoutes } from './artifacts/file-routes.ts'
+import { createArtifacts } from './artifacts/service.ts'
 import { createEvents } from './events.ts'
+import { experimentRoutes } from './experiments/routes.ts'
+import { createExperiments } from './experiments/service.ts'
 import { createApp } from './http/app.ts'
 import { createAuthenticate } from './http/auth.ts'
+import { blobsEdge } from './http/blobs.ts'
 import type { Clock } from './lib/clock.ts'
 import { createSignedUrls } from './lib/signed.ts'
 import type { BlobStore } from './stores/blob/blob-store.ts'
@@ -21,6 +26,7 @@ import {
 } from './teams/routes.ts'
 import { createTeams } from './teams/service.ts'
 import { version } from './version.ts'
+import { wandbEdge } from './wandb/index.ts'
 
 export type Engines = {
   db: Kysely<Database>
@@ -43,13 +49,15 @@ export type WiringOptions = {
 
 /** The slices and edges over opened engines: the only place that knows everything. Used by `main.ts` and by tests. */
 export async function wire(engines: Engines, options: WiringOptions) {
-  const { db } = engines
+  const { db, metrics, blobs } = engines
   const { clock, secret, publicUrl } = options
   const events = createEvents()
   const access = createAccess({ db })
   const signed = createSignedUrls({ secret, clock })
   const identity = createIdentity({ db, secret, publicUrl: publicUrl ?? 'http://localhost', clock })
   const teams = createTeams({ db, access, identity, events, clock })
+  const experiments = createExperiments({ db, access, teams, metrics, blobs, signed, events, clock })
+  const artifacts = createArtifacts({ db, access, teams, experiments, blobs, signed, events, clock })
   const authenticate = createAuthenticate({
     teams,
     identity,
@@ -65,7 +73,8 @@ export async function wire(engines: Engines, options: WiringOptions) {
       teams: teamRoutes(teams),
       invitations: invitationRoutes(teams),
       projects: projectRoutes(teams),
-    } as never,
+      experiments: experimentRoutes(experiments),
+    },
     authenticate,
     access,
     identity,
@@ -74,8 +83,28 @@ export async function wire(engines: Engines, options: WiringOptions) {
     publicUrl,
     webFolder: options.webFolder ?? fileURLToPath(new URL('../../web/dist', import.meta.url)),
     ready: engines.ready,
-    edges: [],
+    edges: [
+      wandbEdge({ access, teams, experiments, artifacts, authenticate, log: options.log }),
+      artifactFileRoutes({ artifacts, authenticate }),
+      blobsEdge({
+        signed,
+        blobs,
+        isStillMember: (reader) => access.mayStillRead(reader),
+        async store(claim, body) {
+          switch (claim.do) {
+            case 'put-file':
+              return void (await experiments.storeFile(claim.experimentId, claim.path, body))
+            case 'put-artifact':
+              return void (await artifacts.storeBlob(claim.artifactId, claim.md5Hex, body))
+            case 'put-manifest':
+              return void (await artifacts.storeManifest(claim.manifestId, body))
+            default:
+              claim satisfies never
+          }
+        },
+      }),
+    ],
     log: options.log,
   })
-  return { app, access, events, signed, identity, teams }
+  return { app, access, events, signed, identity, teams, experiments, artifacts }
 }
