@@ -1,0 +1,38 @@
+/** `npm run check`: format, lint, types and unit tests, before each commit. `-- --no-tests` leaves the tests out. */
+import { ensureInstalled, node, run } from './workspace.mjs'
+
+await ensureInstalled()
+const bin = (name) => `node_modules/.bin/${name}`
+
+/** Tests that start engines or servers of their own and take their time; `npm test` runs them. */
+const slow = [
+  'tests/**',
+  'server/src/stores/postgres/embedded.test.ts',
+  'server/src/stores/blob/s3.test.ts',
+  'server/src/stores/blob/fs.test.ts',
+]
+
+const steps = [
+  ['format', bin('oxfmt'), ['--check', '.']],
+  ['lint', bin('oxlint'), ['--type-aware']],
+  ['types', bin('tsc'), ['-p', 'tsconfig.json', '--noEmit']],
+  ['types of the web app', bin('tsc'), ['-p', 'web/tsconfig.json', '--noEmit']],
+]
+if (!process.argv.includes('--no-tests'))
+  steps.push([
+    'unit tests',
+    node,
+    ['node_modules/vitest/vitest.mjs', 'run', '--reporter=dot', ...slow.map((each) => `--exclude=${each}`)],
+  ])
+
+const failed = []
+for (const [name, command, args] of steps) {
+  const startedAt = performance.now()
+  const code = await run(command, args)
+  console.log(
+    `${code === 0 ? 'ok    ' : 'FAILED'} ${name} (${((performance.now() - startedAt) / 1000).toFixed(1)} s)`,
+  )
+  if (code !== 0) failed.push(name)
+}
+if (failed.length > 0) console.error(`\nFailed: ${failed.join(', ')}`)
+process.exit(failed.length > 0 ? 1 : 0)

@@ -1,0 +1,12 @@
+/** `npm run dev`: the server, restarted when its source changes, and the web app with hot reload at port 5173. */
+import { ensureInstalled, node, run } from './workspace.mjs'
+
+await ensureInstalled()
+const args = process.argv.slice(2)
+const server = run(node, ['--watch', '--watch-preserve-output', 'server/src/main.ts', ...args])
+const web = run(node, ['node_modules/vite/bin/vite.js', 'web'])
+const code = await Promise.race([server, web])
+// One without the other is of no use.
+process.kill(process.pid, 'SIGTERM')
+await Promise.all([server, web])
+process.exit(code)
