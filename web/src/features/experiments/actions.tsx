@@ -1,0 +1,90 @@
+import type { Experiment, Team } from '@teamgrid/api'
+import { endedStates } from '@teamgrid/api'
+import { useQueryClient } from '@tanstack/react-query'
+import { type ReactNode, useState } from 'react'
+import { api, grid } from '../../lib/client.ts'
+import { plural } from '../../lib/format.ts'
+import { useRefusal } from '../../lib/me.ts'
+import { Button } from '../../ui/button.tsx'
+import { Confirm } from '../../ui/dialog.tsx'
+import { StopIcon, TrashIcon } from '../../ui/icons.tsx'
+import { tell } from '../../ui/toast.tsx'
+
+/** The refusal of an action on some experiments: the first one that applies, as the server would say it. */
+function useRefusalOf(team: Team | undefined) {
+  const refused = useRefusal(team)
+  return (action: 'experiment:stop' | 'experiment:delete', experiments: readonly Experiment[]): string | undefined =>
+    experiments
+      .map((each) => refused(action, { kind: 'experiment', name: each.name, ownerId: each.createdById, ownerName: each.createdBy.username }))
+      .find((sentence) => sentence !== undefined)
+}
+
+/** Stop and delete, for one or many. What may not be done is visible and says why. */
+export function ExperimentActions({
+  team,
+  experiments,
+  onDeleted,
+  small,
+  before,
+}: {
+  team: Team | undefined
+  experiments: readonly Experiment[]
+  onDeleted?: () => void
+  small?: boolean
+  before?: ReactNode
+}) {
+  const queries = useQueryClient()
+  const refusalOf = useRefusalOf(team)
+  const [asking, setAsking] = useState<'stop' | 'delete'>()
+  const open = experiments.filter((each) => !endedStates.includes(each.state) && !each.stopRequested)
+  const owners = (of: readonly Experiment[]) => [...new Set(of.map((each) => each.createdBy.username))].join(', ')
+  const again = () => queries.invalidateQueries({ queryKey: api.experiments.key() })
+  const stopRefused = refusalOf('experiment:stop', open.length > 0 ? open : experiments) ?? (open.length === 0 ? (experiments.some((each) => each.stopRequested && !endedStates.includes(each.state)) ? 'It was asked to stop already' : 'It has ended already') : undefined)
+  const each = async (of: readonly Experiment[], act: (ref: { team: string; project: string; experiment: string }) => Promise<unknown>) => {
+    for (const one of of) await act({ team: one.team, project: one.project, experiment: one.slug })
+  }
+  return (
+    <>
+      {before}
+      <Button {...(small ? { small } : {})} refused={stopRefused} onClick={() => setAsking('stop')}>
+        <StopIcon /> Stop
+      </Button>
+      <Button {...(small ? { small } : {})} look="danger" refused={refusalOf('experiment:delete', experiments)} onClick={() => setAsking('delete')}>
+        <TrashIcon /> Delete
+      </Button>
+      <Confirm
+        open={asking === 'stop'}
+        onClose={() => setAsking(undefined)}
+        title={`Stop ${plural(open.length, 'experiment')}?`}
+        says={
+          <>
+            {open.length === 1 ? <b>{open[0]!.name}</b> : plural(open.length, 'experiment')} of <b>{owners(open)}</b> will be asked to stop. The scripts end at their next sign of life; what they logged is kept.
+          </>
+        }
+        verb="Stop"
+        act={async () => {
+          await each(open, (ref) => grid.experiments.stop(ref))
+          tell(`Asked ${plural(open.length, 'experiment')} to stop`)
+          await again()
+        }}
+      />
+      <Confirm
+        open={asking === 'delete'}
+        onClose={() => setAsking(undefined)}
+        title={`Delete ${plural(experiments.length, 'experiment')}?`}
+        says={
+          <>
+            {experiments.length === 1 ? <b>{experiments[0]!.name}</b> : plural(experiments.length, 'experiment')} of <b>{owners(experiments)}</b>, with curves, console and files, will be gone for the whole team.
+          </>
+        }
+        verb="Delete"
+        act={async () => {
+          await each(experiments, (ref) => grid.experiments.delete(ref))
+          tell(`Deleted ${plural(experiments.length, 'experiment')}`)
+          onDeleted?.()
+          await again()
+        }}
+      />
+    </>
+  )
+}
