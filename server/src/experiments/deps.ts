@@ -12,7 +12,7 @@ import type { FactWriter } from './fact-writer.ts'
 export type ExperimentsDeps = {
   db: Kysely<Database>
   access: Access
-  teams: Pick<Teams, 'findTeam' | 'findProject' | 'findProjectGuard' | 'ensureProject'>
+  teams: Pick<Teams, 'findTeam' | 'findProject' | 'findProjectGuard' | 'ensureProject' | 'onProjectDelete'>
   metrics: MetricStore
   blobs: BlobStore
   signed: SignedUrls

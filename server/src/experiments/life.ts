@@ -27,7 +27,8 @@ const sweepMax = 1000
 
 export type NewAlert = { title: string; text: string; level: Alert['level']; waitSeconds: number }
 
-export function createLife({ db, access, metrics, blobs, events, clock, facts }: Parts) {
+export function createLife(parts: Parts & { purge: () => Promise<void> }) {
+  const { db, access, metrics, blobs, events, clock, facts, purge } = parts
   /** Asks the script to stop; it hears it with its next sign of life. Asking twice, or after the end, is fine. */
   async function requestStop(actor: Actor, id: string): Promise<void> {
     await stopFound(actor, await access.allowed(actor, 'experiment:stop', findExperimentById(db, id)))
@@ -149,7 +150,8 @@ export function createLife({ db, access, metrics, blobs, events, clock, facts }:
 
   /**
    * Notices scripts that have given no sign of life for five minutes: they crashed, or were preempted if they said that
-   * they would be. Also writes facts that did not get through earlier. One step of a loop.
+   * they would be. Also writes facts that did not get through earlier, and clears what deleted ones left. One step of a
+   * loop.
    * @returns how many experiments ended.
    */
   async function sweepCrashed(): Promise<number> {
@@ -158,6 +160,7 @@ export function createLife({ db, access, metrics, blobs, events, clock, facts }:
       const silent = await silentOnes(db, clock.now())
       let ended = 0
       for (const { id } of silent) if (await endSilent(id)) ended++
+      await purge()
       return ended
     })
   }

@@ -4,7 +4,9 @@ import type { ExperimentsDeps, Parts } from './deps.ts'
 import { createFactWriter } from './fact-writer.ts'
 import { createFiles } from './files.ts'
 import { createLife } from './life.ts'
+import { createPurge } from './purge.ts'
 import { createReader } from './read.ts'
+import { createRebuild } from './rebuild.ts'
 import { createStatus } from './status.ts'
 import type { ExperimentRef } from './types.ts'
 import { createWriter } from './write.ts'
@@ -14,7 +16,9 @@ export type Experiments = ReturnType<typeof createExperiments>
 
 export function createExperiments(deps: ExperimentsDeps) {
   const parts: Parts = { ...deps, facts: createFactWriter(deps) }
-  const { change, removeNamed, ...life } = createLife(parts)
+  const { purge, noteProject } = createPurge(parts)
+  deps.teams.onProjectDelete(noteProject)
+  const { change, removeNamed, ...life } = createLife({ ...parts, purge })
   const files = createFiles(parts)
   const { details, ...reader } = createReader(parts, files)
   return {
@@ -23,6 +27,7 @@ export function createExperiments(deps: ExperimentsDeps) {
     ...files,
     ...reader,
     ...createStatus(parts),
+    ...createRebuild(parts),
     /** Changes name, notes or tags. */
     change: async (
       actor: Actor,

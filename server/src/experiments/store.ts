@@ -288,11 +288,12 @@ export type Claim = {
   stopRequested: boolean
 }
 
-type LineRange = { offset: number; count: number } | undefined
+/** Lines `line` … `line + count - 1`. */
+export type LineRange = { line: number; count: number }
 
-/** `{[3,7)}`, or nothing. */
-function multirange(range: LineRange): string {
-  return range && range.count > 0 ? `{[${range.offset},${range.offset + range.count})}` : '{}'
+/** `{[3,7),[9,10)}` */
+function multirange(ranges: LineRange[]): string {
+  return `{${ranges.map(({ line, count }) => `[${line},${line + count})`).join(',')}}`
 }
 
 /**
@@ -305,9 +306,9 @@ export async function claimLines(
   db: Db,
   id: string,
   message: {
-    history: LineRange
-    system: LineRange
-    console: LineRange
+    history: LineRange[]
+    system: LineRange[]
+    console: LineRange[]
     summary: Record<string, unknown> | undefined
     mergeSummary: boolean
     preempting: boolean

@@ -4,17 +4,22 @@ import type { Actor } from '../actor.ts'
 import { newId, randomText } from '../lib/ids.ts'
 import { readableName } from '../lib/readable-name.ts'
 import { isJsonObject, storableText } from '../lib/tolerant-json.ts'
+import type { Append } from '../stores/clickhouse/metric-types.ts'
 import type { StoredProject } from '../teams/projects.ts'
 import type { Parts } from './deps.ts'
 import { checkSlug, stateAfterExit } from './experiment.ts'
 import { builtInFacts, changedFacts, factsOf, lifeFacts, summaryFacts } from './facts.ts'
 import { pointsOf } from './points.ts'
+import { placeSharedLines, type SharedStream } from './shared-lines.ts'
 import {
+  type Claim,
   claimLines,
+  type Db,
   findExperimentById,
   findSlimExperiment,
   finishExperiment,
   insertExperiment,
+  type LineRange,
   lockExperiment,
   nextNumber,
   updateExperiment,
@@ -163,49 +168,47 @@ export function createWriter({ db, access, teams, facts, events, clock }: Parts)
   }
 
   async function store(id: string, chunk: StreamChunk) {
-    const claim =
-      (await claimLines(db, id, {
-        history: chunk.history && { offset: chunk.history.offset, count: chunk.history.lines.length },
-        system: chunk.system && { offset: chunk.system.offset, count: chunk.system.lines.length },
-        console: chunk.console && { offset: chunk.console.offset, count: chunk.console.lines.length },
-        summary: chunk.summary,
-        mergeSummary: chunk.sharedWriter !== undefined,
-        preempting: chunk.preempting === true,
-        ends: chunk.complete !== undefined,
-        now: clock.now(),
-      })) ?? gone()
-    const update = await facts.updateOf({ id, projectId: claim.projectId }, () => {
-      const { summaryBefore, summary } = claim
-      const before = new Map([
-        ...lifeFacts({ ...claim, state: claim.stateBefore, endedAt: claim.endedBefore }),
-      ])
-      before.delete('heartbeat_at')
-      before.delete('duration')
-      const after = lifeFacts(claim)
-      if (summaryBefore && summary) {
-        for (const fact of summaryFacts(summaryBefore).values()) before.set(fact.key, fact)
-        for (const fact of summaryFacts(summary).values()) after.set(fact.key, fact)
-      }
-      return changedFacts(before, after)
-    })
+    const { claim, placed } =
+      chunk.sharedWriter === undefined
+        ? await claimInPlace(id, chunk)
+        : await db.transaction().execute((trx) => claimInOrder(trx, id, chunk, chunk.sharedWriter!))
+    const update = await facts.updateOf({ id, projectId: claim.projectId }, () => factsChangedBy(claim))
+    return { result: claim, append: { ...appendOf(id, chunk, placed), facts: update } }
+  }
+
+  /** A single writer's offsets are the line numbers. */
+  async function claimInPlace(id: string, chunk: StreamChunk): Promise<{ claim: Claim; placed: Placed }> {
+    const placed = placeByOffset(chunk)
+    return { claim: (await claimLines(db, id, messageOf(chunk, placed))) ?? gone(), placed }
+  }
+
+  /** Several writers' lines are numbered as they arrive; what has arrived before keeps its number. */
+  async function claimInOrder(trx: Db, id: string, chunk: StreamChunk, writer: string) {
+    const before = (await lockExperiment(trx, id)) ?? gone()
+    const place = (
+      stream: SharedStream,
+      lines: { offset: number; lines: unknown[] } | undefined,
+      next: number,
+    ) =>
+      lines === undefined || lines.lines.length === 0
+        ? []
+        : placeSharedLines(trx, { experimentId: id, writer, stream }, lines.offset, lines.lines.length, next)
+    const placed = {
+      history: await place('history', chunk.history, before.historyLines),
+      system: await place('system', chunk.system, before.systemLines),
+      console: await place('console', chunk.console, before.consoleLines),
+    }
+    return { claim: (await claimLines(trx, id, messageOf(chunk, placed))) ?? gone(), placed }
+  }
+
+  function messageOf(chunk: StreamChunk, placed: Placed) {
     return {
-      result: claim,
-      append: {
-        lines: [
-          ...(chunk.history?.lines ?? []).map((raw, index) =>
-            pointsOf(id, 'history', chunk.history!.offset + index, raw),
-          ),
-          ...(chunk.system?.lines ?? []).map((raw, index) =>
-            pointsOf(id, 'system', chunk.system!.offset + index, raw),
-          ),
-        ],
-        console: (chunk.console?.lines ?? []).map((line, index) => ({
-          experimentId: id,
-          line: chunk.console!.offset + index,
-          ...line,
-        })),
-        facts: update,
-      },
+      ...placed,
+      summary: chunk.summary,
+      mergeSummary: chunk.sharedWriter !== undefined,
+      preempting: chunk.preempting === true,
+      ends: chunk.complete !== undefined,
+      now: clock.now(),
     }
   }
 
@@ -233,6 +236,53 @@ export function createWriter({ db, access, teams, facts, events, clock }: Parts)
   }
 
   return { upsert, append }
+}
+
+/** Where a chunk's lines go: for each stream, the blocks in the order of its lines. */
+type Placed = Record<SharedStream, LineRange[]>
+
+function placeByOffset(chunk: StreamChunk): Placed {
+  const block = (stream: { offset: number; lines: unknown[] } | undefined) =>
+    stream && stream.lines.length > 0 ? [{ line: stream.offset, count: stream.lines.length }] : []
+  return { history: block(chunk.history), system: block(chunk.system), console: block(chunk.console) }
+}
+
+function appendOf(id: string, chunk: StreamChunk, placed: Placed): Pick<Append, 'lines' | 'console'> {
+  const numbered = <Item>(items: Item[] = [], blocks: LineRange[]): { item: Item; line: number }[] => {
+    const numbers = blocks.flatMap(({ line, count }) =>
+      Array.from({ length: count }, (_, index) => line + index),
+    )
+    return items.map((item, index) => ({ item, line: numbers[index]! }))
+  }
+  return {
+    lines: [
+      ...numbered(chunk.history?.lines, placed.history).map(({ item, line }) =>
+        pointsOf(id, 'history', line, item),
+      ),
+      ...numbered(chunk.system?.lines, placed.system).map(({ item, line }) =>
+        pointsOf(id, 'system', line, item),
+      ),
+    ],
+    console: numbered(chunk.console?.lines, placed.console).map(({ item, line }) => ({
+      experimentId: id,
+      line,
+      ...item,
+    })),
+  }
+}
+
+/** The signs of life, and what the message's summary changes. */
+function factsChangedBy(claim: Claim) {
+  const before = lifeFacts({ ...claim, state: claim.stateBefore, endedAt: claim.endedBefore })
+  // As old as the last message, so always written.
+  before.delete('heartbeat_at')
+  before.delete('duration')
+  const after = lifeFacts(claim)
+  if (!claim.summaryBefore || !claim.summary) return changedFacts(before, after)
+  return changedFacts(
+    new Map([...before, ...summaryFacts(claim.summaryBefore)]),
+    new Map([...after, ...summaryFacts(claim.summary)]),
+  )
 }
 
 /** Several processes write one experiment: each brings a config of its own, with only itself under `_wandb.e`. */

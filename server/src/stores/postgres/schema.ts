@@ -14,6 +14,7 @@ export type Database = {
   api_keys: ApiKeyTable
   projects: ProjectTable
   experiments: ExperimentTable
+  shared_lines: SharedLinesTable
   files: FileTable
   alerts: AlertTable
   activity: ActivityTable
@@ -191,6 +192,15 @@ type ExperimentTable = {
   system_lines: Multirange
   console_lines: Multirange
   rewritten: Generated<boolean>
+}
+
+type SharedLinesTable = {
+  experiment_id: string
+  writer: string
+  stream: 'history' | 'system' | 'console'
+  first_offset: number
+  first_line: number
+  lines: number
 }
 
 type FileTable = {
