@@ -7,6 +7,7 @@ import { GridError } from '@teamgrid/api'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { Access } from '../access.ts'
 import type { Actor } from '../actor.ts'
+import type { Artifacts } from '../artifacts/service.ts'
 import { cleanPath } from '../experiments/experiment.ts'
 import type { Experiments } from '../experiments/service.ts'
 import { isJsonObject } from '../lib/tolerant-json.ts'
@@ -15,6 +16,7 @@ import { createBodyReader } from './body.ts'
 import { answerOf, bugSentence, errorBody, type Log } from './errors.ts'
 import { createFileStream } from './file-stream.ts'
 import { createExecutor, createSchema, type GraphQLRequest, type Resolvers } from './graphql.ts'
+import { artifactResolvers } from './resolvers/artifacts.ts'
 import { fileResolvers } from './resolvers/files.ts'
 import { historyResolvers } from './resolvers/history.ts'
 import { createPlaces, placeResolvers } from './resolvers/places.ts'
@@ -27,6 +29,7 @@ export type WandbDeps = {
   access: Access
   teams: Teams
   experiments: Experiments
+  artifacts: Artifacts
   /** Proves who asks: anonymous when nothing was sent. @throws GridError unauthenticated for a wrong key */
   authenticate(request: FastifyRequest): Promise<Actor>
   log?: Log
@@ -123,6 +126,7 @@ export function wandbParts(deps: WandbDeps): { sources: string[]; resolvers: Res
     runChangeResolvers(deps),
     historyResolvers(deps),
     fileResolvers(deps),
+    artifactResolvers(deps),
   ]
   return { sources, resolvers }
 }

@@ -1,0 +1,103 @@
+/** What may change about a version once it is there: its aliases, tags, description, metadata, and who uses it. */
+import { GridError } from '@teamgrid/api'
+import { record } from '../activity.ts'
+import type { Actor } from '../actor.ts'
+import type { ExperimentRef } from '../experiments/types.ts'
+import { checkAlias, checkTag, type StoredArtifact } from './artifact.ts'
+import { checkDescription, checkMetadata } from './creating.ts'
+import type { ArtifactsDeps } from './deps.ts'
+import type { Permission } from './permission.ts'
+import * as store from './store.ts'
+
+/** Absent leaves alone. */
+export type ArtifactChange = {
+  description?: string
+  metadata?: Record<string, unknown>
+  /** Zero and less mean "for ever". */
+  ttlSeconds?: number
+  tagsToAdd?: string[]
+  tagsToDelete?: string[]
+  /** All it shall have; those of other versions are taken from them. */
+  aliases?: string[]
+}
+
+export function createChanging(deps: ArtifactsDeps, { visible }: Permission) {
+  const { db, access, experiments, events, clock } = deps
+
+  /** Gives a version aliases, taking them from other versions of its collection. */
+  async function addAliases(actor: Actor, id: string, aliases: string[]): Promise<StoredArtifact> {
+    const wanted = aliases.map(checkAlias)
+    return await edit(actor, id, { aliases: wanted }, (trx, { collection }) =>
+      store.giveAliases(trx, collection.id, id, wanted),
+    )
+  }
+
+  /** Takes aliases from a version; those that it does not have are left alone. */
+  async function deleteAliases(actor: Actor, id: string, aliases: string[]): Promise<StoredArtifact> {
+    return await edit(actor, id, { withoutAliases: aliases }, (trx, { collection }) =>
+      store.takeAliases(trx, collection.id, id, aliases),
+    )
+  }
+
+  /** @throws GridError invalid for names that cannot be. */
+  async function changeArtifact(actor: Actor, id: string, change: ArtifactChange): Promise<StoredArtifact> {
+    const row = {
+      ...(change.description === undefined ? {} : { description: checkDescription(change.description) }),
+      ...(change.metadata === undefined ? {} : { metadata: checkMetadata(change.metadata) }),
+      ...(change.ttlSeconds === undefined ? {} : { ttlSeconds: Math.max(0, change.ttlSeconds) }),
+    }
+    const added = (change.tagsToAdd ?? []).map(checkTag)
+    const aliases = change.aliases?.map(checkAlias)
+    return await edit(actor, id, { changed: Object.keys(change) }, async (trx, artifact) => {
+      const kept = artifact.tags.filter((tag) => !change.tagsToDelete?.includes(tag))
+      await store.changeArtifact(trx, id, { ...row, tags: [...new Set([...kept, ...added])] })
+      if (aliases === undefined) return
+      const dropped = artifact.aliases.filter((alias) => !aliases.includes(alias))
+      await store.takeAliases(trx, artifact.collection.id, id, dropped)
+      await store.giveAliases(trx, artifact.collection.id, id, aliases)
+    })
+  }
+
+  async function edit(
+    actor: Actor,
+    id: string,
+    details: object,
+    write: (trx: store.Db, artifact: StoredArtifact) => Promise<void>,
+  ): Promise<StoredArtifact> {
+    const artifact = await access.allowed(actor, 'artifact:edit', visible(actor, id))
+    const { projectId, teamId } = artifact.collection
+    await db.transaction().execute(async (trx) => {
+      await store.lockCollection(trx, artifact.collection, clock.now())
+      // Read again under the lock: what two people change at once both stays.
+      await write(trx, (await store.findArtifact(trx, id))!)
+      await record(trx, actor, 'artifact:edit', { teamId, kind: 'artifact', id, details })
+    })
+    events.publish({ type: 'project.changed', teamId, projectId })
+    return await visible(actor, id)
+  }
+
+  /** Notes that an experiment uses a version. Noting it twice is fine. */
+  async function useArtifact(
+    actor: Actor,
+    input: { experiment: ExperimentRef; artifactId: string; usedAs: string | null },
+  ): Promise<StoredArtifact> {
+    const experiment = await access.allowed(
+      actor,
+      'experiment:log',
+      experiments.find(actor, input.experiment),
+    )
+    const artifact = await visible(actor, input.artifactId)
+    if (artifact.state !== 'committed') {
+      throw new GridError('invalid', `${artifact.label} is not committed yet, so it cannot be used.`)
+    }
+    await store.insertUse(db, {
+      experimentId: experiment.id,
+      artifactId: artifact.id,
+      usedAs: input.usedAs,
+      now: clock.now(),
+    })
+    return artifact
+  }
+
+  return { addAliases, deleteAliases, changeArtifact, useArtifact }
+}

@@ -1,0 +1,200 @@
+/**
+ * The second half of saving: the manifest is read and checked against what is stored, the version is numbered and
+ * becomes visible. All or nothing, and once however often it is asked.
+ */
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { GridError } from '@teamgrid/api'
+import { record } from '../activity.ts'
+import type { Actor } from '../actor.ts'
+import { newId } from '../lib/ids.ts'
+import { md5HexOf, newestAlias, type StoredArtifact } from './artifact.ts'
+import * as contents from './content-store.ts'
+import type { ArtifactsDeps } from './deps.ts'
+import {
+  digestOf,
+  type Entry,
+  type Manifest,
+  mergeManifests,
+  parseManifest,
+  printManifest,
+  sizeOf,
+} from './manifest.ts'
+import type { Permission } from './permission.ts'
+import { contentPrefix, manifestPrefix } from './receiving.ts'
+import * as store from './store.ts'
+
+export function createCommitting(deps: ArtifactsDeps, { writable, seen }: Permission) {
+  const { db, access, blobs, events, clock } = deps
+
+  /**
+   * Publishes a version: merges its manifests, checks that every file is stored, numbers it, moves `latest` and the
+   * aliases asked for. A committed version is returned as it is.
+   *
+   * @throws GridError invalid when a manifest or a file was not sent, or the manifest makes no sense; the version then
+   *   stays pending, and may be completed and committed later.
+   */
+  async function commitArtifact(actor: Actor, id: string): Promise<StoredArtifact> {
+    const artifact = await writable(actor, id)
+    if (artifact.state === 'committed') return artifact
+    try {
+      if (await commit(actor, artifact)) {
+        const { teamId, projectId } = artifact.collection
+        events.publish({ type: 'project.changed', teamId, projectId })
+      }
+    } catch (error) {
+      // Asked twice at once, the second may find the manifests of the first already put away.
+      const now = await store.findArtifact(db, id)
+      if (now?.state !== 'committed') throw error
+    }
+    return (await store.findArtifact(db, id))!
+  }
+
+  /** @returns false when somebody else committed it meanwhile. */
+  async function commit(actor: Actor, artifact: StoredArtifact): Promise<boolean> {
+    const { id } = artifact
+    const manifests = await contents.listManifests(db, id)
+    const manifest = await complete(actor, artifact, await merged(actor, artifact, manifests))
+    const prefix = `${manifestPrefix(artifact.collection.projectId, id)}/`
+    const manifestKey = prefix + newId()
+    await blobs.put(manifestKey, Readable.from([printManifest(manifest)]))
+    const isOurs = await publish(actor, artifact, manifest, manifestKey)
+    const unused: string[] = isOurs ? [] : [manifestKey]
+    // What clients sent, with the paths of their machines in it, has done its service.
+    if (isOurs) for await (const { key } of blobs.list(prefix)) if (key !== manifestKey) unused.push(key)
+    await blobs.remove(unused)
+    return isOurs
+  }
+
+  /** What the client sent, as one manifest over the version it builds on. */
+  async function merged(
+    actor: Actor,
+    artifact: StoredArtifact,
+    manifests: contents.StoredManifest[],
+  ): Promise<Manifest> {
+    const whole = manifests.find((each) => each.type !== 'PATCH')
+    // Writers that did not get to the end have sent a part of their files and no manifest; theirs never counts.
+    const parts = manifests.filter((each) => each.type === 'PATCH' && each.blobKey !== null)
+    if (whole ? whole.blobKey === null : parts.length === 0) {
+      throw new GridError('invalid', `The manifest of ${artifact.collection.name} has not been sent.`)
+    }
+    const layers: Manifest[] = []
+    if (whole?.type === 'INCREMENTAL' && whole.baseArtifactId !== null) {
+      layers.push(await baseOf(actor, artifact, whole.baseArtifactId))
+    }
+    for (const { blobKey } of [...(whole ? [whole] : []), ...parts]) {
+      layers.push(parseManifest(await text(await blobs.get(blobKey!))))
+    }
+    return mergeManifests(layers)
+  }
+
+  async function baseOf(actor: Actor, artifact: StoredArtifact, baseId: string): Promise<Manifest> {
+    const base = await seen(actor, await store.findArtifact(db, baseId))
+    if (base?.state !== 'committed' || base.collection.projectId !== artifact.collection.projectId) {
+      throw new GridError(
+        'invalid',
+        `The version that ${artifact.collection.name} adds to is not in this project.`,
+      )
+    }
+    const entries = await contents.listEntries(db, baseId)
+    return new Map(entries.map((entry) => [entry.path, entry]))
+  }
+
+  /** Every file with the size and birth of what is stored, whatever the manifest says about them. */
+  async function complete(actor: Actor, artifact: StoredArtifact, manifest: Manifest): Promise<Manifest> {
+    const { projectId } = artifact.collection
+    const files = [...manifest.values()].filter((entry) => entry.ref === null)
+    const md5Hexes = new Set(files.map((entry) => md5HexOf(entry.digest)!))
+    const stored = await contents.findBlobs(db, projectId, [...md5Hexes])
+    const missing: Entry[] = []
+    for (const entry of files) {
+      const md5Hex = md5HexOf(entry.digest)!
+      if (stored.has(md5Hex)) continue
+      const adopted = await adopt(actor, projectId, entry, md5Hex)
+      if (adopted) stored.set(md5Hex, adopted)
+      else missing.push(entry)
+    }
+    if (missing.length > 0) throw notSent(artifact, missing, files.length)
+    const completed = new Map<string, Entry>()
+    for (const [path, entry] of manifest) {
+      const blob = entry.ref === null ? stored.get(md5HexOf(entry.digest)!)! : undefined
+      completed.set(
+        path,
+        blob
+          ? { ...entry, sizeBytes: blob.sizeBytes, birthArtifactId: blob.birthArtifactId ?? artifact.id }
+          : { ...entry, birthArtifactId: null },
+      )
+    }
+    return completed
+  }
+
+  /**
+   * Content that a draft of another project's version brings along: it is copied, if the actor may download that
+   * version. Otherwise a digest alone would fetch what somebody else stores.
+   */
+  async function adopt(
+    actor: Actor,
+    projectId: string,
+    entry: Entry,
+    md5Hex: string,
+  ): Promise<contents.Blob | undefined> {
+    if (entry.birthArtifactId === null) return undefined
+    const birth = await seen(actor, await store.findArtifact(db, entry.birthArtifactId))
+    if (!birth || birth.collection.projectId === projectId) return undefined
+    if (!(await access.permits(actor, 'artifact:download', birth))) return undefined
+    const theirs = (await contents.findBlobs(db, birth.collection.projectId, [md5Hex])).get(md5Hex)
+    if (!theirs) return undefined
+    const blobKey = `${contentPrefix(projectId, md5Hex)}/${newId()}`
+    await blobs.copy(theirs.blobKey, blobKey)
+    const isNew = await contents.insertBlob(db, { ...theirs, projectId, blobKey })
+    if (!isNew) await blobs.remove([blobKey])
+    return (await contents.findBlobs(db, projectId, [md5Hex])).get(md5Hex)
+  }
+
+  /** @returns false when somebody else committed it meanwhile. */
+  async function publish(
+    actor: Actor,
+    artifact: StoredArtifact,
+    manifest: Manifest,
+    manifestKey: string,
+  ): Promise<boolean> {
+    const { collection } = artifact
+    return await db.transaction().execute(async (trx) => {
+      // The collection first, as everywhere, or two transactions could wait for each other.
+      await store.lockCollection(trx, collection, clock.now())
+      if ((await store.lockArtifact(trx, artifact.id))?.state !== 'pending') return false
+      await contents.insertEntries(trx, artifact.id, manifest.values())
+      const versionIndex = await store.markCommitted(
+        trx,
+        { id: artifact.id, collectionId: collection.id },
+        {
+          contentDigest: digestOf(manifest),
+          manifestKey,
+          sizeBytes: sizeOf(manifest),
+          fileCount: manifest.size,
+          now: clock.now(),
+        },
+      )
+      const { wantedAliases } = (await store.findArtifact(trx, artifact.id))!
+      await store.giveAliases(trx, collection.id, artifact.id, [newestAlias, ...wantedAliases])
+      await record(trx, actor, 'artifact:create', {
+        teamId: artifact.teamId,
+        kind: 'artifact',
+        id: artifact.id,
+        details: { name: `${collection.name}:v${versionIndex}` },
+      })
+      return true
+    })
+  }
+
+  return { commitArtifact }
+}
+
+function notSent(artifact: StoredArtifact, missing: Entry[], total: number): GridError {
+  const examples = missing.slice(0, 3).map((entry) => JSON.stringify(entry.path.slice(0, 100)))
+  return new GridError(
+    'invalid',
+    `${missing.length} of the ${total} files of ${artifact.collection.name} have not been sent, such as ${examples.join(', ')}.`,
+    { hint: 'Log the artifact again; what has arrived is not sent twice.' },
+  )
+}

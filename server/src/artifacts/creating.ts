@@ -1,0 +1,369 @@
+/**
+ * The first half of saving: a version is announced, its manifest and its files get places to be sent to. Nothing is
+ * visible until `commit.ts` publishes it. Every step may arrive twice, late or not at all: a client repeats what it
+ * got no answer to.
+ * Source of the protocol: wandb core/pkg/artifacts/saver.go, read 2026-08.
+ */
+import { GridError } from '@teamgrid/api'
+import type { Actor } from '../actor.ts'
+import { newId } from '../lib/ids.ts'
+import { storableText, toStrictJson } from '../lib/tolerant-json.ts'
+import {
+  checkAlias,
+  checkCollectionName,
+  checkTag,
+  checkType,
+  md5HexOf,
+  newestAlias,
+  type StoredArtifact,
+  type StoredCollection,
+} from './artifact.ts'
+import * as contents from './content-store.ts'
+import type { ManifestType, StoredManifest } from './content-store.ts'
+import type { ArtifactsDeps } from './deps.ts'
+import { checkPath } from './manifest.ts'
+import type { Permission } from './permission.ts'
+import * as store from './store.ts'
+
+export type NewArtifact = {
+  team: string
+  project: string
+  /** Slug of the experiment that makes it; null when none does. */
+  experiment: string | null
+  collection: string
+  type: string
+  /** Hex MD5 of the manifest that the client is about to send. */
+  digest: string
+  description?: string | null
+  metadata?: Record<string, unknown> | null
+  aliases?: string[]
+  tags?: string[]
+  ttlSeconds?: number | null
+  historyStep?: number | null
+  /** Writers that name the same one make one version together. */
+  distributedId?: string | null
+  /** The client's own names for this version and for its collection, good for one call repeated. */
+  clientId?: string | null
+  collectionClientId?: string | null
+  /** Answer with the newest version if its content is the same. */
+  deduplicate?: boolean
+}
+
+export type ManifestPlace = {
+  manifest: StoredManifest
+  /** Null while the client has not told the digest of the file. */
+  uploadUrl: string | null
+}
+
+export type FilePlace = {
+  artifactId: string
+  name: string
+  /** Opaque to clients. */
+  storagePath: string
+  /** Null when the project stores this content already. */
+  uploadUrl: string | null
+  birthArtifactId: string
+}
+
+export const filesAtOnceMax = 20_000
+const aliasesMax = 100
+const tagsMax = 100
+const digestLengthMax = 128
+const clientIdLengthMax = 512
+const descriptionLengthMax = 100_000
+const metadataLengthMax = 4_000_000
+/** Writers of one version. */
+const manifestsMax = 10_000
+
+export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permission) {
+  const { db, access, teams, experiments, signed, clock } = deps
+
+  /**
+   * Announces a version. The same `clientId` again gives the same version, whatever became of it; the same content as
+   * the newest version gives that one, with the aliases and tags asked for now.
+   *
+   * @returns a pending version to be filled, or a committed one.
+   * @throws GridError not_found, forbidden, invalid for names that cannot be.
+   */
+  async function createArtifact(actor: Actor, input: NewArtifact): Promise<StoredArtifact> {
+    const wanted = checked(input)
+    const createdBy = actor.attributedTo?.userId ?? actor.userId
+    if (createdBy === null) {
+      throw new GridError('forbidden', 'Artifacts belong to a person; log with a personal or a service key.')
+    }
+    const place = await placeOf(actor, wanted)
+    const id = await db.transaction().execute(async (trx) => {
+      const projectId =
+        place.projectId ?? (await teams.ensureProject(trx, actor, place.team, input.project)).project.id
+      const collection = await store.lockCollection(
+        trx,
+        { id: newId(), projectId, name: wanted.collection, type: wanted.type },
+        clock.now(),
+      )
+      if (collection.type !== wanted.type || collection.kind !== 'sequence')
+        throw otherType(collection, wanted.type)
+      const existing = await findExisting(trx, collection, wanted)
+      const artifactId = existing ?? newId()
+      if (existing === undefined) {
+        await store.insertArtifact(trx, {
+          id: artifactId,
+          collectionId: collection.id,
+          ...wanted,
+          experimentId: place.experimentId,
+          createdBy,
+          viaUserId: actor.attributedTo ? actor.userId : null,
+          createdAt: clock.now(),
+        })
+      }
+      const named = { projectId, collectionId: collection.id }
+      if (wanted.clientId) await store.rememberClientId(trx, wanted.clientId, { ...named, artifactId })
+      if (wanted.collectionClientId) {
+        await store.rememberClientId(trx, wanted.collectionClientId, { ...named, artifactId: null })
+      }
+      return artifactId
+    })
+    return (await store.findArtifact(db, id))!
+  }
+
+  /** Where it shall be made, proven. The project of a version that no experiment makes may not exist yet. */
+  async function placeOf(
+    actor: Actor,
+    { team: slug, project, experiment }: Pick<NewArtifact, 'team' | 'project' | 'experiment'>,
+  ) {
+    if (experiment !== null) {
+      const found = await access.allowed(
+        actor,
+        'experiment:log',
+        experiments.find(actor, { team: slug, project, slug: experiment }),
+      )
+      return {
+        experimentId: found.id,
+        projectId: found.projectId,
+        team: { id: found.teamId, slug: found.teamSlug },
+      }
+    }
+    const team = await access.allowed(actor, 'artifact:create', teams.teamGuard(slug))
+    const found = await teams.findProjectGuard(slug, project)
+    return { experimentId: null, projectId: found?.id ?? null, team: { id: team.id, slug: team.slug } }
+  }
+
+  /** The collection is locked, so two that ask at once cannot both find nothing. */
+  async function findExisting(
+    trx: store.Db,
+    collection: StoredCollection,
+    wanted: Checked,
+  ): Promise<string | undefined> {
+    if (wanted.clientId) {
+      const [named] = await store.findByClientId(trx, wanted.clientId, collection.projectId)
+      if (named?.artifactId) return named.artifactId
+    }
+    if (wanted.distributedId !== null) {
+      const shared = await store.findPendingShared(trx, collection.id, wanted.distributedId)
+      if (shared) await store.wantMore(trx, shared.id, wanted.wantedAliases, wanted.tags)
+      return shared?.id
+    }
+    if (!wanted.deduplicate) return undefined
+    const newest = await store.newestVersion(trx, collection.id)
+    // Without a name of its own it is an existing version logged again, and that may be an old one.
+    const same =
+      newest?.contentDigest === wanted.digest
+        ? newest
+        : wanted.clientId
+          ? undefined
+          : await store.newestVersion(trx, collection.id, { contentDigest: wanted.digest })
+    if (!same) return undefined
+    const aliases = wanted.wantedAliases.filter((alias) => alias !== newestAlias || same === newest)
+    await store.giveAliases(trx, collection.id, same.id, aliases)
+    const tags = [...new Set([...same.tags, ...wanted.tags])]
+    if (tags.length > same.tags.length) await store.changeArtifact(trx, same.id, { tags })
+    return same.id
+  }
+
+  /**
+   * A place for a manifest. A version has one, and the next replaces it, keeping its id; of a version that several
+   * writers make, each `PATCH` is one more.
+   *
+   * @param input.digest base64 MD5 of the file to come, or empty to only hold the place.
+   * @throws GridError invalid when the version is committed already.
+   */
+  async function createManifest(
+    actor: Actor,
+    input: {
+      artifactId: string
+      baseArtifactId: string | null
+      name: string
+      type: ManifestType
+      digest: string
+    },
+  ): Promise<ManifestPlace> {
+    const artifact = await writable(actor, input.artifactId)
+    if (input.baseArtifactId !== null) await visible(actor, input.baseArtifactId)
+    checkDigest(input.digest)
+    const id = await db.transaction().execute(async (trx) => {
+      await lockPending(trx, artifact)
+      const all = await contents.listManifests(trx, artifact.id)
+      if (all.length >= manifestsMax)
+        throw new GridError('too_large', `One artifact has at most ${manifestsMax} writers.`)
+      const replaced = input.type === 'PATCH' ? undefined : all.find((each) => each.type !== 'PATCH')
+      const manifestId = replaced?.id ?? newId()
+      const { name: _, ...row } = input
+      if (replaced) await contents.changeManifest(trx, manifestId, { ...row, name: checkPath(input.name) })
+      else await contents.insertManifest(trx, { ...row, id: manifestId, name: checkPath(input.name) })
+      return manifestId
+    })
+    return manifestPlace(actor, id)
+  }
+
+  /** Tells the digest of a manifest whose place was held. Null leaves alone. */
+  async function updateManifest(
+    actor: Actor,
+    input: { manifestId: string; digest: string | null; baseArtifactId: string | null },
+  ): Promise<ManifestPlace> {
+    const manifest = await contents.findManifest(db, input.manifestId)
+    if (!manifest) throw new GridError('not_found')
+    const artifact = await writable(actor, manifest.artifactId)
+    if (input.baseArtifactId !== null) await visible(actor, input.baseArtifactId)
+    if (input.digest !== null) checkDigest(input.digest)
+    await db.transaction().execute(async (trx) => {
+      await lockPending(trx, artifact)
+      await contents.changeManifest(trx, manifest.id, {
+        digest: input.digest ?? manifest.digest,
+        baseArtifactId: input.baseArtifactId ?? manifest.baseArtifactId,
+      })
+    })
+    return manifestPlace(actor, manifest.id)
+  }
+
+  async function manifestPlace(actor: Actor, id: string): Promise<ManifestPlace> {
+    const manifest = (await contents.findManifest(db, id))!
+    const url = signed.sign({ do: 'put-manifest', manifestId: id }, { fileName: manifest.name })
+    return { manifest, uploadUrl: manifest.digest === '' ? null : actor.origin + url }
+  }
+
+  /**
+   * Places for files, in the order asked. What the project stores already need not be sent again; what other projects
+   * store makes no difference, so an answer tells nothing about them.
+   *
+   * @param files `md5` is base64.
+   * @throws GridError invalid for a name that leads out of the artifact, or what is no MD5.
+   */
+  async function createFiles(
+    actor: Actor,
+    files: { artifactId: string; name: string; md5: string }[],
+  ): Promise<FilePlace[]> {
+    if (files.length > filesAtOnceMax) {
+      throw new GridError('too_large', `At most ${filesAtOnceMax} files can be announced at once.`)
+    }
+    const artifacts = new Map<string, StoredArtifact>()
+    for (const id of new Set(files.map((file) => file.artifactId)))
+      artifacts.set(id, await writable(actor, id))
+    const asked = files.map((file) => ({
+      artifact: artifacts.get(file.artifactId)!,
+      name: checkPath(file.name),
+      md5Hex: md5HexOf(file.md5),
+    }))
+    const known = new Map<string, Map<string, contents.Blob>>()
+    for (const [projectId, group] of Map.groupBy(asked, ({ artifact }) => artifact.collection.projectId)) {
+      const md5Hexes = new Set(group.flatMap(({ md5Hex }) => md5Hex ?? []))
+      known.set(projectId, await contents.findBlobs(db, projectId, [...md5Hexes]))
+    }
+    return asked.map(({ artifact, name, md5Hex }) => {
+      if (md5Hex === undefined)
+        throw new GridError('invalid', `The digest of ${JSON.stringify(name)} is not an MD5.`)
+      const blob = known.get(artifact.collection.projectId)!.get(md5Hex)
+      if (!blob && artifact.state !== 'pending') throw alreadyCommitted(artifact)
+      const claim = { do: 'put-artifact', artifactId: artifact.id, md5Hex } as const
+      return {
+        artifactId: artifact.id,
+        name,
+        storagePath: `artifacts/${artifact.collection.projectNumber}/${artifact.id}/${md5Hex}`,
+        uploadUrl: blob ? null : actor.origin + signed.sign(claim, { fileName: name }),
+        birthArtifactId: blob?.birthArtifactId ?? artifact.id,
+      }
+    })
+  }
+
+  return { createArtifact, createManifest, updateManifest, createFiles }
+}
+
+/** Locks a version until the transaction ends. @throws GridError invalid when it takes no more content. */
+async function lockPending(trx: store.Db, artifact: StoredArtifact): Promise<void> {
+  const now = await store.lockArtifact(trx, artifact.id)
+  if (now?.state !== 'pending') throw alreadyCommitted(artifact)
+}
+
+type Checked = ReturnType<typeof checked>
+
+function checked(input: NewArtifact) {
+  if (input.digest === '' || input.digest.length > digestLengthMax) {
+    throw new GridError('invalid', 'An artifact needs the digest of its manifest.')
+  }
+  for (const id of [input.clientId, input.collectionClientId, input.distributedId]) {
+    if (id != null && (id.length > clientIdLengthMax || id.includes('\0') || !id.isWellFormed())) {
+      throw new GridError('invalid', `A client's id has at most ${clientIdLengthMax} plain characters.`)
+    }
+  }
+  const aliases = [...new Set(input.aliases ?? [])]
+  const tags = [...new Set(input.tags ?? [])]
+  if (aliases.length > aliasesMax)
+    throw new GridError('invalid', `An artifact has at most ${aliasesMax} aliases.`)
+  if (tags.length > tagsMax) throw new GridError('invalid', `An artifact has at most ${tagsMax} tags.`)
+  return {
+    ...input,
+    digest: storableText(input.digest),
+    collection: checkCollectionName(input.collection),
+    type: checkType(input.type),
+    description: input.description ? checkDescription(input.description) : null,
+    metadata: input.metadata ? checkMetadata(input.metadata) : null,
+    wantedAliases: aliases.map(checkAlias),
+    tags: tags.map(checkTag),
+    // Zero and less mean "for ever".
+    ttlSeconds: input.ttlSeconds != null && input.ttlSeconds > 0 ? input.ttlSeconds : null,
+    historyStep: input.historyStep ?? null,
+    distributedId: input.distributedId || null,
+  }
+}
+
+/** @throws GridError too_large */
+export function checkDescription(text: string): string {
+  if (text.length > descriptionLengthMax) {
+    throw new GridError('too_large', `A description has at most ${descriptionLengthMax} characters.`)
+  }
+  return storableText(text)
+}
+
+/** As JSON text. @throws GridError too_large */
+export function checkMetadata(metadata: Record<string, unknown>): string {
+  const text = toStrictJson(metadata)
+  if (text.length <= metadataLengthMax) return text
+  throw new GridError('too_large', `Metadata has at most ${metadataLengthMax} characters as JSON.`, {
+    hint: 'Put large values into a file of the artifact.',
+  })
+}
+
+function checkDigest(digest: string): void {
+  if (digest !== '' && md5HexOf(digest) === undefined) {
+    throw new GridError('invalid', 'The digest of a manifest is the base64 of its MD5.')
+  }
+}
+
+function otherType(collection: StoredCollection, type: string): GridError {
+  const { name } = collection
+  if (collection.kind === 'portfolio') {
+    return new GridError('invalid', `${name} is a collection of links; give the artifact another name.`)
+  }
+  return new GridError(
+    'invalid',
+    `Artifact ${name} already exists with type "${collection.type}"; cannot log it with type "${type}".`,
+  )
+}
+
+export function alreadyCommitted(artifact: StoredArtifact): GridError {
+  return new GridError(
+    'invalid',
+    `${artifact.label} is committed, so its content does not change any more.`,
+    {
+      hint: 'Log a new version.',
+    },
+  )
+}
