@@ -120,8 +120,11 @@ function condition(filter: FactFilter, columnOf: (key: string) => Column, bind: 
         const { missing } = columnOf(part.key)
         return part.exists ? `NOT ${missing}` : missing
       }
-      case 'regex':
-        return `ifNull(match(${textForm(columnOf(part.key))}, ${bind(part.value, 'String')}), 0)`
+      case 'regex': {
+        const pattern = bind(part.value, 'String')
+        // The first part is constant, so a pattern that is none is refused also when there is nothing to match.
+        return `((match('', ${pattern}) OR 1) AND ifNull(match(${textForm(columnOf(part.key))}, ${pattern}), 0))`
+      }
       case 'contains':
         return `ifNull(positionCaseInsensitiveUTF8(${textForm(columnOf(part.key))}, ${bind(part.value, 'String')}) > 0, 0)`
       default:

@@ -18,21 +18,20 @@ const lineMax = 2 ** 32 - 1
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
+/** Objects go before their lines: until its line is there an object is not shown, so a replaced one is never missing. */
 const columns = {
+  objects: ['experiment', 'stream', 'line', 'step', 'timestamp', 'version', 'key', 'type', 'json'],
   arrivals: [
     'experiment',
     'stream',
     'line',
     'step',
-    'runtime',
     'timestamp',
     'version',
+    'runtime',
     'raw',
     'keys',
     'values',
-    'object_keys',
-    'object_types',
-    'object_values',
   ],
   console: ['experiment', 'line', 'time_ms', 'level', 'label', 'text', 'version'],
   facts: ['project', 'experiment', 'key', 'number', 'text', 'removed', 'version'],
@@ -97,6 +96,7 @@ export function createMetricWriter(
 
 function rowsOf(batch: Append, version: number): Rows {
   return {
+    objects: (batch.lines ?? []).map((line) => objectRows(line, version)).join(''),
     arrivals: (batch.lines ?? []).map((line) => arrivalRow(line, version)).join(''),
     console: (batch.console ?? []).map((line) => consoleRow(line, version)).join(''),
     facts: (batch.facts ?? []).map((update) => factRows(update, version)).join(''),
@@ -104,15 +104,20 @@ function rowsOf(batch: Append, version: number): Rows {
 }
 
 function arrivalRow(line: Line, version: number): string {
-  const keys = Object.keys(line.numbers)
-  const objects = Object.entries(line.objects)
-  return `${checkedId(line.experimentId)}\t${line.stream}\t${checkedLine(line.line)}\t${checkedStep(line.step)}\t${numberField(
-    line.runtimeSeconds,
-  )}\t${numberField(line.timestampSeconds)}\t${version}\t${textField(line.raw)}\t${textArrayField(keys)}\t${numberArrayField(
-    Object.values(line.numbers),
-  )}\t${textArrayField(objects.map(([key]) => key))}\t${textArrayField(
-    objects.map(([, object]) => object.type),
-  )}\t${textArrayField(objects.map(([, object]) => object.json))}\n`
+  return `${placeOf(line)}\t${numberField(line.timestampSeconds)}\t${version}\t${numberField(line.runtimeSeconds)}\t${textField(
+    line.raw,
+  )}\t${textArrayField(Object.keys(line.numbers))}\t${numberArrayField(Object.values(line.numbers))}\n`
+}
+
+function objectRows(line: Line, version: number): string {
+  let rows = ''
+  for (const [key, { type, json }] of Object.entries(line.objects))
+    rows += `${placeOf(line)}\t${numberField(line.timestampSeconds)}\t${version}\t${textField(key)}\t${textField(type)}\t${textField(json)}\n`
+  return rows
+}
+
+function placeOf(line: Line): string {
+  return `${checkedId(line.experimentId)}\t${line.stream}\t${checkedLine(line.line)}\t${checkedStep(line.step)}`
 }
 
 function consoleRow(line: ConsoleLine, version: number): string {

@@ -1,5 +1,6 @@
--- Every logged line arrives here once and is spread over the tables below by materialised views, so a batch is parsed
--- once. The table itself keeps nothing.
+-- Every logged line arrives here once and is spread over lines, points and keys by materialised views, so a batch is
+-- parsed once. The table itself keeps nothing. Each view costs an insert some milliseconds, however few rows it has;
+-- objects are rarer and go to their table directly.
 CREATE TABLE IF NOT EXISTS arrivals
 (
   experiment UUID,
@@ -11,10 +12,7 @@ CREATE TABLE IF NOT EXISTS arrivals
   version UInt64,
   raw String,
   keys Array(LowCardinality(String)),
-  values Array(Float64),
-  object_keys Array(String),
-  object_types Array(String),
-  object_values Array(String)
+  values Array(Float64)
 )
 ENGINE = Null;
 
@@ -76,10 +74,6 @@ CREATE TABLE IF NOT EXISTS objects
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (experiment, stream, key, line);
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS objects_of_arrivals TO objects AS
-SELECT experiment, stream, key, line, step, timestamp, type, json, version
-FROM arrivals ARRAY JOIN object_keys AS key, object_types AS type, object_values AS json;
-
 -- What an experiment ever logged, by key. Lines are counted in a bitmap, so counting one twice changes nothing; the
 -- newest value is that of the highest (line, version), packed into one integer. `rows_max` counts resent lines again: an
 -- upper bound. The extents say where a curve may lie without looking at its points.
@@ -104,7 +98,8 @@ CREATE TABLE IF NOT EXISTS keys
 ENGINE = AggregatingMergeTree
 ORDER BY (experiment, stream, kind, key);
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS number_keys_of_arrivals TO keys AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS keys_of_arrivals TO keys AS
+WITH bitShiftLeft(toUInt128(line), 64) + version AS place
 SELECT
   experiment, stream, CAST('number', 'Enum8(\'number\' = 1, \'object\' = 2)') AS kind, key,
   groupBitmapState(line) AS lines,
@@ -116,32 +111,23 @@ SELECT
   min(if(isFinite(runtime), runtime, inf)) AS runtime_low, max(if(isFinite(runtime), runtime, -inf)) AS runtime_high,
   min(if(isFinite(timestamp), timestamp, inf)) AS timestamp_low,
   max(if(isFinite(timestamp), timestamp, -inf)) AS timestamp_high
-FROM
-(
-  SELECT experiment, stream, key, line, step, runtime, timestamp, value,
-         bitShiftLeft(toUInt128(line), 64) + version AS place
-  FROM arrivals ARRAY JOIN keys AS key, values AS value
-)
+FROM arrivals ARRAY JOIN keys AS key, values AS value
 GROUP BY experiment, stream, key;
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS object_keys_of_arrivals TO keys AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS keys_of_objects TO keys AS
+WITH bitShiftLeft(toUInt128(line), 64) + version AS place
 SELECT
   experiment, stream, CAST('object', 'Enum8(\'number\' = 1, \'object\' = 2)') AS kind, key,
   groupBitmapState(line) AS lines,
   argMaxState(step, place) AS last_step,
   argMaxState(nan, place) AS last_number,
-  argMaxState(type, place) AS last_type,
+  argMaxState(toString(type), place) AS last_type,
   count() AS rows_max,
   min(toFloat64(step)) AS step_low, max(toFloat64(step)) AS step_high,
-  min(if(isFinite(runtime), runtime, inf)) AS runtime_low, max(if(isFinite(runtime), runtime, -inf)) AS runtime_high,
+  inf AS runtime_low, -inf AS runtime_high,
   min(if(isFinite(timestamp), timestamp, inf)) AS timestamp_low,
   max(if(isFinite(timestamp), timestamp, -inf)) AS timestamp_high
-FROM
-(
-  SELECT experiment, stream, toLowCardinality(key) AS key, line, step, runtime, timestamp, type,
-         bitShiftLeft(toUInt128(line), 64) + version AS place
-  FROM arrivals ARRAY JOIN object_keys AS key, object_types AS type
-)
+FROM objects
 GROUP BY experiment, stream, key;
 
 CREATE TABLE IF NOT EXISTS console
