@@ -26,7 +26,8 @@ if (!process.argv.includes('--no-tests'))
   ])
 
 const failed = []
-for (const [name, command, args] of steps) {
+for (const step of steps) {
+  const [name, command, args] = /** @type {[string, string, string[]]} */ (step)
   const startedAt = performance.now()
   const code = await run(command, args)
   console.log(
