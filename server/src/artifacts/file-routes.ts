@@ -14,17 +14,23 @@ export function artifactFileRoutes(deps: {
   artifacts: Pick<Artifacts, 'contentUrl'>
   authenticate: (request: FastifyRequest) => Promise<Actor>
 }): FastifyPluginAsync {
+  /** Before anything is said about the path. */
+  async function proven(request: FastifyRequest): Promise<Actor> {
+    const actor = await deps.authenticate(request)
+    if (actor.kind === 'anonymous') throw new GridError('unauthenticated')
+    return actor
+  }
   return async (app) => {
     app.get('/artifactsV2/*', async (request, reply) => {
-      const where = readPath(request.url)
-      const url = await deps.artifacts.contentUrl(await deps.authenticate(request), where)
+      const actor = await proven(request)
+      const url = await deps.artifacts.contentUrl(actor, readPath(request.url))
       return reply.header('cache-control', 'no-store').redirect(url, 302)
     })
     app.get<{ Params: { entity: string; md5Hex: string } }>(
       '/artifacts/:entity/:md5Hex',
       async (request, reply) => {
         const { entity, md5Hex } = request.params
-        const url = await deps.artifacts.contentUrl(await deps.authenticate(request), {
+        const url = await deps.artifacts.contentUrl(await proven(request), {
           team: entity,
           md5Hex,
           fileName: md5Hex,

@@ -11,6 +11,13 @@ import { liveEdge } from './live.ts'
 import { restEdge } from './rest.ts'
 import { staticEdge } from './static.ts'
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** `METHOD,METHOD /path` of every route. */
+    routeList: string[]
+  }
+}
+
 export type AppDeps = {
   router: Router<typeof contract, { actor: Actor }>
   authenticate: Authenticate
@@ -36,6 +43,13 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
     requestTimeout: 0,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 16_384 },
+  })
+  // What answers here, for the test that no route is without a rule.
+  const routeList: string[] = []
+  app.decorate('routeList', routeList)
+  app.addHook('onRoute', ({ method, url }) => {
+    const methods = [method].flat().filter((each) => each !== 'HEAD')
+    if (methods.length > 0) routeList.push(`${methods.length > 7 ? 'ALL' : methods.join(',')} ${url}`)
   })
   app.setErrorHandler((error, _request, reply) => {
     const { status, headers, body } = httpErrorOf(error, deps.log)

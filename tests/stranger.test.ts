@@ -1,0 +1,494 @@
+/**
+ * The stranger test: every REST endpoint, every GraphQL field and every other route, as every kind of person. An
+ * endpoint, field or route that no rule below names fails the suite, so nothing new is left unguarded.
+ *
+ * A rule says who gets through (`open`) and how the others are refused. What "gets through" means is that permission
+ * did not stop it: an answer, or a complaint about the input.
+ */
+import { contract, GridError, openEndpoints } from '@teamgrid/api'
+import {
+  getNamedType,
+  type GraphQLInputType,
+  type GraphQLObjectType,
+  isEnumType,
+  isInputObjectType,
+  isInterfaceType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  isUnionType,
+} from 'graphql'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { randomText } from '../server/src/lib/ids.ts'
+import { wandbSchema } from '../server/src/wandb/index.ts'
+import { storageId } from '../server/src/wandb/words.ts'
+import { startApp, type TestApp } from './support/app.ts'
+
+const roles = ['anonymous', 'outsider', 'removed', 'viewer', 'service', 'member', 'admin'] as const
+type Role = (typeof roles)[number]
+type Outcome = 'ok' | 'forbidden' | 'policy_denied' | 'not_found' | 'unauthenticated'
+
+let app: TestApp
+let team: Awaited<ReturnType<TestApp['aTeam']>>
+let world: World
+beforeAll(async () => {
+  app = await startApp()
+  team = await app.aTeam()
+  world = await aWorld()
+}, 120_000)
+afterAll(async () => {
+  expect(app.errors).toEqual([])
+  await app.close()
+})
+
+/** Things of the team to ask for; the experiment is the admin's, so nobody below owns it. */
+type World = {
+  team: string
+  project: string
+  experiment: string
+  experimentId: string
+  invitationId: string
+  keyId: string
+  serviceKeyId: string
+}
+
+async function aWorld(): Promise<World> {
+  const actor = await app.teams.actors.ofKey(team.admin.key, { origin: app.origin, client: 'wandb' })
+  const { experiment } = await app.experiments.upsert(actor, {
+    team: team.slug,
+    project: 'secret',
+    slug: 'exp1',
+  })
+  await app.experiments.append(
+    actor,
+    { team: team.slug, project: 'secret', slug: 'exp1' },
+    {
+      history: { offset: 0, lines: ['{"_step":0,"loss":1}'] },
+      console: { offset: 0, lines: [{ timeMs: null, level: 'info', label: '', text: 'hello' }] },
+    },
+  )
+  const invitation = await team.admin.teams.invite({ team: team.slug })
+  // A spare one: the admin revokes it below and goes on.
+  const key = await team.admin.me.createKey({ name: 'spare' })
+  const [serviceKey] = await team.admin.teams.serviceKeys({
+    team: team.slug,
+    username: team.service.username,
+  })
+  return {
+    team: team.slug,
+    project: 'secret',
+    experiment: 'exp1',
+    experimentId: experiment.id,
+    invitationId: invitation.id,
+    keyId: key.id,
+    serviceKeyId: serviceKey!.id,
+  }
+}
+
+/** For each role the outcome; `others` for those not named. */
+type Rule = { input: (world: World) => object; others: Outcome } & Partial<Record<Role, Outcome>>
+
+const where = ({ team: slug, project, experiment }: World) => ({ team: slug, project, experiment })
+const noInput = () => ({})
+
+/** Everybody who is signed in, about themselves. */
+const self = (input: Rule['input'] = noInput, more: Partial<Record<Role, Outcome>> = {}): Rule => ({
+  input,
+  others: 'ok',
+  anonymous: 'unauthenticated',
+  ...more,
+})
+/** Anybody in the team; to others it does not exist. */
+const inTeam = (input: Rule['input'], more: Partial<Record<Role, Outcome>> = {}): Rule => ({
+  input,
+  others: 'ok',
+  anonymous: 'unauthenticated',
+  outsider: 'not_found',
+  removed: 'not_found',
+  ...more,
+})
+/** Team admins. */
+const adminOnly = (input: Rule['input'], more: Partial<Record<Role, Outcome>> = {}): Rule =>
+  inTeam(input, { viewer: 'forbidden', service: 'forbidden', member: 'forbidden', ...more })
+/** Organisation admins and the operator; here nobody. */
+const organisation = (input: Rule['input'], more: Partial<Record<Role, Outcome>> = {}): Rule => ({
+  input,
+  others: 'forbidden',
+  anonymous: 'unauthenticated',
+  // A service account knows its team and nothing of the organisation.
+  service: 'not_found',
+  ...more,
+})
+/** Those who make things in a team. */
+const maker = (input: Rule['input'], more: Partial<Record<Role, Outcome>> = {}): Rule =>
+  inTeam(input, { viewer: 'forbidden', ...more })
+
+const rules: Record<string, Rule> = {
+  'instance.about': { input: noInput, others: 'ok' },
+  'instance.setUp': {
+    input: () => ({
+      token: 'guess',
+      username: `u${randomText(6)}`,
+      email: 'u@example.org',
+      password: 'long enough',
+    }),
+    others: 'not_found',
+  },
+  'instance.signUp': {
+    input: () => ({ username: `u${randomText(6)}`, email: 'u@example.org', password: 'long enough' }),
+    others: 'forbidden',
+  },
+  'instance.change': organisation(() => ({ signUpOpen: true })),
+
+  'me.get': self(),
+  'me.change': self(() => ({ name: 'Same' })),
+  'me.keys': self(),
+  'me.createKey': self(noInput, { viewer: 'forbidden', service: 'forbidden' }),
+  'me.revokeKey': self(({ keyId }) => ({ keyId }), {
+    outsider: 'not_found',
+    removed: 'not_found',
+    viewer: 'not_found',
+    service: 'not_found',
+    member: 'not_found',
+  }),
+
+  'users.list': organisation(noInput),
+  'users.create': organisation(() => ({ username: `u${randomText(6)}`, email: 'u@example.org' })),
+  'users.change': organisation(() => ({ username: team.admin.username, disabled: true })),
+  'users.resetPassword': organisation(() => ({ username: team.admin.username })),
+  'users.keys': organisation(() => ({ username: team.admin.username })),
+  'users.createKey': organisation(() => ({ username: team.admin.username })),
+  'users.revokeKey': organisation(({ keyId }) => ({ username: team.admin.username, keyId })),
+
+  'teams.list': self(),
+  'teams.create': organisation(() => ({ slug: `t${randomText(6)}` })),
+  'teams.get': inTeam(where),
+  'teams.change': adminOnly((w) => ({ ...where(w), name: 'Same' })),
+  'teams.setPolicy': adminOnly((w) => ({ ...where(w), overrides: {} })),
+  'teams.members': inTeam(where),
+  'teams.addMember': organisation((w) => ({ ...where(w), username: team.outsider.username })),
+  'teams.changeMember': adminOnly((w) => ({ ...where(w), username: team.mate.username, role: 'member' })),
+  'teams.removeMember': adminOnly((w) => ({ ...where(w), username: 'nobody-here' }), { admin: 'not_found' }),
+  'teams.invitations': adminOnly(where, { member: 'policy_denied' }),
+  'teams.invite': adminOnly(where, { member: 'policy_denied' }),
+  'teams.revokeInvitation': adminOnly((w) => ({ ...where(w), invitationId: w.invitationId })),
+  'teams.createServiceAccount': adminOnly((w) => ({ ...where(w), username: `s${randomText(6)}` })),
+  'teams.serviceKeys': adminOnly((w) => ({ ...where(w), username: team.service.username })),
+  'teams.createServiceKey': adminOnly((w) => ({ ...where(w), username: team.service.username })),
+  'teams.revokeServiceKey': adminOnly(
+    (w) => ({ ...where(w), username: team.service.username, keyId: '01900000-0000-7000-8000-000000000000' }),
+    { admin: 'not_found' },
+  ),
+  'teams.activity': inTeam(where, { viewer: 'forbidden', service: 'forbidden' }),
+
+  'invitations.get': { input: () => ({ token: 'guess' }), others: 'not_found' },
+  'invitations.accept': {
+    input: () => ({ token: 'guess' }),
+    others: 'not_found',
+    anonymous: 'unauthenticated',
+    service: 'forbidden',
+  },
+
+  'projects.list': inTeam(where),
+  'projects.create': maker((w) => ({ ...where(w), name: `p${randomText(6)}` })),
+  'projects.get': inTeam(where),
+  'projects.change': maker((w) => ({ ...where(w), description: 'Same' }), { service: 'forbidden' }),
+  'projects.delete': adminOnly((w) => ({ ...where(w), project: 'other' }), {
+    viewer: 'not_found',
+    service: 'not_found',
+    member: 'not_found',
+    admin: 'not_found',
+  }),
+
+  'experiments.query': inTeam(where),
+  'experiments.columns': inTeam(where),
+  'experiments.get': inTeam(where),
+  'experiments.change': maker((w) => ({ ...where(w), name: 'Renamed' }), {
+    member: 'forbidden',
+    service: 'forbidden',
+  }),
+  'experiments.stop': maker(where, { service: 'forbidden' }),
+  'experiments.delete': maker((w) => ({ ...where(w) }), {
+    member: 'policy_denied',
+    service: 'forbidden',
+    admin: 'ok',
+  }),
+  'experiments.keys': inTeam(({ experimentId }) => ({ experimentIds: [experimentId] })),
+  'experiments.curves': inTeam(({ experimentId }) => ({ experimentIds: [experimentId], keys: ['loss'] })),
+  'experiments.media': inTeam((w) => ({ ...where(w), keys: ['image'] })),
+  'experiments.console': inTeam(where),
+  'experiments.files': inTeam(where),
+  'experiments.alerts': inTeam(where),
+  'experiments.resolve': inTeam(({ team: slug, project, experiment }) => ({
+    ref: `${slug}/${project}/${experiment}`,
+  })),
+  'experiments.status': self(),
+}
+
+const endpoints = Object.entries(contract).flatMap(([noun, procedures]) =>
+  Object.keys(procedures).map((verb) => `${noun}.${verb}`),
+)
+
+function clientOf(role: Role) {
+  return role === 'anonymous' ? app.clientWith({}) : team[role]
+}
+
+async function outcomeOf(act: () => Promise<unknown>): Promise<Outcome | string> {
+  try {
+    await act()
+    return 'ok'
+  } catch (error) {
+    return error instanceof GridError ? error.code : String(error)
+  }
+}
+
+describe('REST', () => {
+  test('every endpoint has a rule, and every rule an endpoint', () => {
+    expect(Object.keys(rules).toSorted()).toEqual(endpoints.toSorted())
+  })
+
+  test('only endpoints that are declared open answer anonymous people', () => {
+    const answering = Object.entries(rules).filter(
+      ([, rule]) => (rule.anonymous ?? rule.others) !== 'unauthenticated',
+    )
+    expect(answering.map(([name]) => name).toSorted()).toEqual([...openEndpoints].toSorted())
+  })
+
+  // The admin comes last, and deleting after everything else: it is the one who gets through.
+  const ordered = endpoints.toSorted(
+    (a, b) => Number(a === 'experiments.delete') - Number(b === 'experiments.delete'),
+  )
+  describe.each(ordered)('%s', (name) => {
+    test.each(roles)('as %s', async (role) => {
+      const rule = rules[name]!
+      const [noun, verb] = name.split('.') as [string, string]
+      const client = clientOf(role) as unknown as Record<
+        string,
+        Record<string, (input: object) => Promise<unknown>>
+      >
+      const outcome = await outcomeOf(() => client[noun]![verb]!(rule.input(world)))
+      expect(outcome).toBe(rule[role] ?? rule.others)
+    })
+  })
+})
+
+describe('other routes', () => {
+  /** Everything Fastify answers besides the contract, and why it may. */
+  const known: Record<string, 'open' | 'key' | 'signed'> = {
+    'GET /ready': 'open',
+    'GET,POST /api/auth/*': 'open',
+    'GET /api/live': 'key',
+    'GET /api/openapi.json': 'open',
+    'POST /graphql': 'key',
+    'POST /files/:entity/:project/:run/file_stream': 'key',
+    'GET /files/:entity/:project/:run/*': 'key',
+    'ALL /sdk/otel/*': 'open',
+    'ALL /oidc/token': 'open',
+    'GET /artifactsV2/*': 'key',
+    'GET /artifacts/:entity/:md5Hex': 'key',
+    'OPTIONS /blobs/*': 'open',
+    'GET /blobs/:token/*': 'signed',
+    'PUT /blobs/:token/*': 'signed',
+  }
+
+  test('a route without a rule fails', () => {
+    const found = app.app.routeList.filter(
+      (route) =>
+        route !== 'GET,POST,PUT,PATCH,DELETE /api/*' && !/^GET \/(assets|[^/]*\.[a-z]+$)/.test(route),
+    )
+    expect(found.toSorted()).toEqual(Object.keys(known).toSorted())
+  })
+
+  test.each(
+    Object.entries(known)
+      .filter(([, rule]) => rule !== 'open')
+      .map(([route, rule]) => [route, rule] as const),
+  )('%s refuses anonymous and wrong proofs (%s)', async (route, rule) => {
+    const [methods, pattern] = route.split(' ') as [string, string]
+    const path = pattern
+      .replace(':entity', team.slug)
+      .replace(':project', 'secret')
+      .replace(':run', 'exp1')
+      .replace(':md5Hex', '0'.repeat(32))
+      .replace(':token', 'forged.signature')
+      .replace('*', 'a/b/c/d/e/f')
+    const proofs: Record<string, string>[] = [
+      {},
+      { authorization: `Bearer ${'0'.repeat(40)}` },
+      { cookie: 'teamgrid.session_token=forged.x' },
+    ]
+    for (const headers of proofs) {
+      const answer = await app.inject(
+        new Request(`${app.origin}${path}`, { method: methods.split(',')[0]!, headers }),
+      )
+      expect(answer.status, JSON.stringify(headers)).toBe(rule === 'signed' ? 403 : 401)
+    }
+  })
+
+  test.each(['outsider', 'removed'] as const)(
+    '%s reads and writes nothing through the client’s own routes',
+    async (role) => {
+      const headers = {
+        authorization: `Basic ${Buffer.from(`api:${team[role].key}`).toString('base64')}`,
+        'content-type': 'application/json',
+      }
+      const ask = (method: string, path: string, body?: string) =>
+        app.inject(new Request(`${app.origin}${path}`, { method, headers, ...(body ? { body } : {}) }))
+      const there = await ask('POST', `/files/${team.slug}/secret/exp1/file_stream`, '{}')
+      const nowhere = await ask('POST', '/files/no-team/no-project/exp1/file_stream', '{}')
+      expect(there.status).toBe(nowhere.status)
+      expect(there.status).toBe(404)
+      expect((await ask('GET', `/files/${team.slug}/secret/exp1/output.log`)).status).toBe(404)
+      expect((await ask('GET', `/artifacts/${team.slug}/${'0'.repeat(32)}`)).status).toBe(404)
+    },
+  )
+})
+
+describe('GraphQL', () => {
+  const schema = wandbSchema({
+    access: app?.access,
+    teams: app?.teams,
+    experiments: app?.experiments,
+  } as never)
+  const roots = { query: schema.getQueryType()!, mutation: schema.getMutationType()! }
+  const fields = Object.entries(roots).flatMap(([kind, type]) =>
+    Object.keys(type.getFields()).map((field) => ({ kind: kind as keyof typeof roots, field })),
+  )
+
+  /** A document that asks one root field with every argument filled in, and everything below it, three levels deep. */
+  function documentOf(kind: keyof typeof roots, field: string, place: Place): string {
+    return `${kind} { ${selectionOf(roots[kind], field, place, 3)} }`
+  }
+
+  function selectionOf(
+    parent: GraphQLObjectType,
+    field: string,
+    place: Place,
+    depth: number,
+  ): string | undefined {
+    const definition = parent.getFields()[field]!
+    const given = definition.args.map((arg) => [arg.name, literalOf(arg.type, arg.name, place)] as const)
+    const args = given.filter(([, value]) => value !== undefined).map(([name, value]) => `${name}: ${value}`)
+    const call = args.length > 0 ? `${field}(${args.join(', ')})` : field
+    const type = getNamedType(definition.type)
+    if (!isObjectType(type))
+      return isInterfaceType(type) || isUnionType(type) ? `${call} { __typename }` : call
+    if (depth === 0) return undefined
+    const inner = Object.keys(type.getFields()).map((name) => selectionOf(type, name, place, depth - 1))
+    return `${call} { __typename ${inner.filter(Boolean).join(' ')} }`
+  }
+
+  function literalOf(type: GraphQLInputType, name: string, place: Place): string | undefined {
+    if (isNonNullType(type)) return literalOf(type.ofType, name, place)
+    if (isListType(type)) {
+      const one = literalOf(type.ofType, name, place)
+      return one && `[${one}]`
+    }
+    if (isEnumType(type)) return type.getValues()[0]!.name
+    if (isInputObjectType(type)) {
+      const given = Object.values(type.getFields()).map((each) => [
+        each.name,
+        literalOf(each.type, each.name, place),
+      ])
+      return `{ ${given
+        .filter(([, value]) => value !== undefined)
+        .map(([key, value]) => `${key}: ${value}`)
+        .join(', ')} }`
+    }
+    const known = place[name]
+    if (known !== undefined) return JSON.stringify(known)
+    switch (type.name) {
+      case 'Int':
+      case 'Int64':
+      case 'Float':
+      case 'Duration':
+        return '1'
+      case 'Boolean':
+        return 'false'
+      case 'JSONString':
+        return '"{}"'
+      case 'ID':
+        return JSON.stringify(place.id)
+      case 'String':
+        return '"x"'
+      default:
+        return undefined
+    }
+  }
+
+  type Place = Record<string, string>
+  const placeOf = (slug: string, project: string, run: string, experimentId: string): Place => ({
+    entity: slug,
+    entityName: slug,
+    teamName: slug,
+    project,
+    projectName: project,
+    modelName: project,
+    run,
+    runName: run,
+    name: run,
+    id: storageId('Run', experimentId),
+    artifactID: storageId('Run', experimentId),
+    files: 'output.log',
+    names: 'output.log',
+    state: 'failed',
+    title: 'x',
+    after: '',
+    cursor: '',
+  })
+
+  async function ask(key: string, query: string): Promise<{ status: number; text: string }> {
+    const answer = await app.inject(
+      new Request(`${app.origin}/graphql`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ query }),
+      }),
+    )
+    return { status: answer.status, text: await answer.text() }
+  }
+
+  describe.each(['outsider', 'removed'] as const)('as %s', (role) => {
+    test.each(fields)(
+      '$kind $field answers for what is hidden as for what does not exist, and changes nothing',
+      async ({ kind, field }) => {
+        const there = placeOf(team.slug, 'secret', 'exp1', world.experimentId)
+        const nowhere = placeOf(
+          'no-such-team',
+          'no-such-project',
+          'no-such-exp',
+          '01900000-0000-7000-8000-000000000000',
+        )
+        const before = await app.db
+          .selectFrom('experiments')
+          .selectAll()
+          .where('id', '=', world.experimentId)
+          .execute()
+        const real = await ask(team[role].key, documentOf(kind, field, there))
+        const fake = await ask(team[role].key, documentOf(kind, field, nowhere))
+        expect(neutral(real.text, there)).toBe(neutral(fake.text, nowhere))
+        expect(real.status).toBe(fake.status)
+        const after = await app.db
+          .selectFrom('experiments')
+          .selectAll()
+          .where('id', '=', world.experimentId)
+          .execute()
+        expect(after).toEqual(before)
+      },
+    )
+  })
+
+  /** An answer without what differs by nature: ids (also inside the client's base64 ones), secrets, the place asked. */
+  function neutral(answer: string, place: Place): string {
+    const text = answer.replaceAll(/"([A-Za-z0-9+/]{8,}={0,2})"/g, (whole, id: string) => {
+      const decoded = Buffer.from(id, 'base64').toString()
+      return /^\w+:v1:/.test(decoded) ? JSON.stringify(decoded) : whole
+    })
+    return Object.values(place).reduce(
+      (result, word) => (word.length > 3 ? result.replaceAll(word, '…') : result),
+      text
+        .replaceAll(/\b[0-9a-z]{40}\b/g, 'KEY')
+        .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'id'),
+    )
+  }
+})
