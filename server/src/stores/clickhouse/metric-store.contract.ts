@@ -416,11 +416,16 @@ export function metricStoreContract(name: string, open: () => Promise<MetricStor
     })
 
     test('sorting puts missing values last either way and pages do not overlap', async () => {
-      const { projectId, ids } = await withFacts(
-        [{ a: 2, b: 'x' }, { a: 1 }, { b: 'y' }, { a: 2, b: 'a' }, { a: 'text' }, {}, { a: 10 }].map(
-          (facts) => ({ ...facts, state: 'ok' }),
-        ),
-      )
+      const facts: Record<string, number | string>[] = [
+        { a: 2, b: 'x' },
+        { a: 1 },
+        { b: 'y' },
+        { a: 2, b: 'a' },
+        { a: 'text' },
+        {},
+        { a: 10 },
+      ]
+      const { projectId, ids } = await withFacts(facts.map((some) => ({ ...some, state: 'ok' })))
       const order = async (sort: { key: string; descending: boolean }[]) =>
         (await find(projectId, null, { sort })).experimentIds.map((id) => ids.indexOf(id))
       expect(await order([])).toEqual([6, 5, 4, 3, 2, 1, 0])
