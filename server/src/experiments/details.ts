@@ -42,9 +42,8 @@ export function environmentOf({
   const writers = ownPart(config)['e']
   if (!isJsonObject(writers)) return undefined
   const reports = Object.values(writers).filter(isJsonObject)
-  return reports.toSorted((a, b) =>
-    String(a['startedAt'] ?? '').localeCompare(String(b['startedAt'] ?? '')),
-  )[0]
+  const startOf = (report: Record<string, unknown>) => textOf(report['startedAt']) ?? ''
+  return reports.toSorted((a, b) => (startOf(a) < startOf(b) ? -1 : 1))[0]
 }
 
 function ownPart(config: Record<string, unknown>): Record<string, unknown> {

@@ -84,7 +84,8 @@ export function createFactWriter({ db, metrics }: { db: Db; metrics: MetricStore
   /** Writes all facts of experiments whose last change did not get through. @returns how many were written. */
   async function repair(): Promise<number> {
     let repaired = 0
-    for (const id of [...behind]) {
+    // A copy: what fails again goes back into the set.
+    for (const id of Array.from(behind)) {
       await inTurn(id, async () => {
         behind.delete(id)
         const experiment = await findExperimentById(db, id)

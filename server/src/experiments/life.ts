@@ -156,10 +156,10 @@ export function createLife(parts: Parts & { purge: () => Promise<void> }) {
    */
   async function sweepCrashed(): Promise<number> {
     return await withDatabase(async () => {
-      await facts.repair()
       const silent = await silentOnes(db, clock.now())
       let ended = 0
       for (const { id } of silent) if (await endSilent(id)) ended++
+      await facts.repair()
       await purge()
       return ended
     })

@@ -221,7 +221,10 @@ export async function finishExperiment(
     .execute()
 }
 
-/** A script that begins again an experiment that had ended must not be stopped by the wish of then. */
+/**
+ * Changes what is given. A script that begins again an experiment that had ended must not be stopped by the wish of
+ * then. `pending` puts one back into waiting; everything else about states follows from what scripts send.
+ */
 export async function updateExperiment(
   trx: Db,
   id: string,
@@ -239,6 +242,7 @@ export async function updateExperiment(
               when state in ('pending', 'running', 'preempting') then stop_requested_at end`,
           }
         : {}),
+      ...(input.state === 'pending' ? { state: 'pending' as const, ended_at: null, exit_code: null } : {}),
     })
     .where('id', '=', id)
     .execute()

@@ -56,7 +56,8 @@ export function createWriter({ db, access, teams, facts, events, clock }: Parts)
         const existing = await findSlimExperiment(db, ref)
         if (existing) {
           await access.allowed(actor, 'experiment:log', existing)
-          return { experiment: await change(existing, input), inserted: false }
+          // Its state is what a new one begins with; one that exists has a state.
+          return { experiment: await change(existing, { ...input, state: undefined }), inserted: false }
         }
         const made = await insert(actor, project, slug, input)
         if (made) return { experiment: made, inserted: true }
@@ -157,7 +158,7 @@ export function createWriter({ db, access, teams, facts, events, clock }: Parts)
       const claim = await facts.inTurn(id, () => store(id, chunk))
       const about = { teamId, projectId, experimentId: id }
       const changed = chunk.complete
-        ? await finish(id, projectId, chunk.complete.exitCode)
+        ? await finish(id, projectId, checkedExitCode(chunk.complete.exitCode))
         : claim.state !== claim.stateBefore
       if (chunk.history || chunk.system || chunk.summary)
         events.publish({ type: 'experiment.logged', ...about })
@@ -317,6 +318,11 @@ function checkOffsets(chunk: StreamChunk): void {
         `${offset} is no line number: an experiment has ${linesMax} lines per stream at most.`,
       )
   }
+}
+
+/** As wide as its column; what no system has as an exit code still means failure. */
+function checkedExitCode(exitCode: number): number {
+  return Number.isInteger(exitCode) && Math.abs(exitCode) < 2 ** 31 ? exitCode : 1
 }
 
 function guardOf(team: { id: string; slug: string }) {
