@@ -156,7 +156,7 @@ export function LineChart({
       className="relative h-full min-h-0 w-full touch-pan-y"
       role="img"
       tabIndex={0}
-      aria-label={`Chart of ${title}, ${lines.length} ${lines.length === 1 ? 'line' : 'lines'}. Arrow keys read values.`}
+      aria-label={`Chart of ${title}, ${lines.length} ${lines.length === 1 ? 'line' : 'lines'}${newest(lines, xName)}. Arrow keys read values.`}
       onPointerMove={(event) => point(event.clientX, event.clientY)}
       onPointerDown={(event) => event.pointerType !== 'mouse' && point(event.clientX, event.clientY)}
       onPointerLeave={() => hoverSync.publish(null)}
@@ -176,6 +176,19 @@ export function LineChart({
       )}
     </div>
   )
+}
+
+/** Where the newest drawn point is, for those who do not see it. */
+function newest(lines: readonly Line[], xName: string): string {
+  let x = -Infinity
+  let y: number | undefined
+  for (const line of lines) {
+    const last = line.x.at(-1)
+    if (last === undefined || last <= x) continue
+    x = last
+    y = line.y.at(-1)
+  }
+  return y === undefined ? '' : `, newest ${Number(y.toPrecision(4))} at ${xName} ${x}`
 }
 
 function readLook(_theme: string): PlotLook {

@@ -6,9 +6,19 @@ beforeEach(() => vi.useFakeTimers())
 afterEach(() => vi.useRealTimers())
 
 /** A query on screen that counts how often it was asked. */
-function shown(queries: QueryClient, key: string, live: LiveMeta, answer: () => Promise<unknown> = () => Promise.resolve({})) {
+function shown(
+  queries: QueryClient,
+  key: string,
+  live: LiveMeta,
+  answer: () => Promise<unknown> = () => Promise.resolve({}),
+) {
   const asked = vi.fn(answer)
-  const observer = new QueryObserver(queries, { queryKey: [key], queryFn: asked, meta: { live }, staleTime: Infinity })
+  const observer = new QueryObserver(queries, {
+    queryKey: [key],
+    queryFn: asked,
+    meta: { live },
+    staleTime: Infinity,
+  })
   observer.subscribe(() => {})
   return asked
 }
@@ -39,7 +49,12 @@ test('news of another experiment or another kind is not for it', async () => {
 
 test('news that comes while the answer is on its way asks once more', async () => {
   const queries = new QueryClient()
-  const asked = shown(queries, 'rows', { on: ['experiment.changed'] }, () => new Promise((resolve) => setTimeout(() => resolve({}), 300)))
+  const asked = shown(
+    queries,
+    'rows',
+    { on: ['experiment.changed'] },
+    () => new Promise((resolve) => setTimeout(() => resolve({}), 300)),
+  )
   const refresh = createRefresh(queries)
   refresh.hear({ type: 'experiment.changed', projectId: 'p', experimentId: 'e1' })
   await vi.advanceTimersByTimeAsync(3000)
@@ -49,7 +64,10 @@ test('news that comes while the answer is on its way asks once more', async () =
 test('lists of one project do not hear another project whose name is known', async () => {
   const queries = new QueryClient()
   queries.setQueryData(['projects'], [{ id: 'p2', team: 'vision', name: 'cats', experiments: 1 }])
-  const asked = shown(queries, 'rows', { on: ['experiment.changed'], project: { team: 'vision', project: 'dogs' } })
+  const asked = shown(queries, 'rows', {
+    on: ['experiment.changed'],
+    project: { team: 'vision', project: 'dogs' },
+  })
   await vi.advanceTimersByTimeAsync(0)
   const refresh = createRefresh(queries)
   refresh.hear({ type: 'experiment.changed', projectId: 'p2', experimentId: 'e1' })

@@ -95,7 +95,10 @@ export function startLive(queries: QueryClient): () => void {
  * Collects which queries the news concerns and asks them again, all together, at most once a second. A query that is
  * being asked right now waits for the next turn: its answer may have been made before the change.
  */
-export function createRefresh(queries: QueryClient): { hear: (message: LiveMessage) => void; stop: () => void } {
+export function createRefresh(queries: QueryClient): {
+  hear: (message: LiveMessage) => void
+  stop: () => void
+} {
   const dirty = new Set<string>()
   let timer: ReturnType<typeof setTimeout> | undefined
   let flushedAt = 0
@@ -106,7 +109,9 @@ export function createRefresh(queries: QueryClient): { hear: (message: LiveMessa
   const flush = () => {
     timer = undefined
     flushedAt = Date.now()
-    const due = [...dirty].filter((hash) => queries.getQueryCache().get(hash)?.state.fetchStatus !== 'fetching')
+    const due = [...dirty].filter(
+      (hash) => queries.getQueryCache().get(hash)?.state.fetchStatus !== 'fetching',
+    )
     for (const hash of due) dirty.delete(hash)
     const asked = new Set(due)
     void queries.invalidateQueries({ predicate: (query) => asked.has(query.queryHash) })
@@ -147,13 +152,23 @@ function knownProjects(queries: QueryClient): Projects {
 }
 
 function isProject(value: unknown): value is { id: string; team: string; name: string } {
-  return typeof value === 'object' && value !== null && 'experiments' in value && 'team' in value && 'name' in value && 'id' in value
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'experiments' in value &&
+    'team' in value &&
+    'name' in value &&
+    'id' in value
+  )
 }
 
 function concerns(message: LiveMessage, query: Query, projects: Projects): boolean {
   const live = query.meta?.live
   if (live === undefined || !live.on.includes(message.type)) return false
-  const ids = new Set(['experimentId' in message ? message.experimentId : '', 'projectId' in message ? message.projectId : ''])
+  const ids = new Set([
+    'experimentId' in message ? message.experimentId : '',
+    'projectId' in message ? message.projectId : '',
+  ])
   if (live.experiments !== undefined && !live.experiments.some((id) => ids.has(id))) return false
   if (live.self === true) {
     const id = (query.state.data as { id?: string } | undefined)?.id
@@ -161,7 +176,8 @@ function concerns(message: LiveMessage, query: Query, projects: Projects): boole
   }
   if (live.project !== undefined && 'projectId' in message) {
     const known = projects.get(message.projectId)
-    if (known !== undefined && (known.team !== live.project.team || known.project !== live.project.project)) return false
+    if (known !== undefined && (known.team !== live.project.team || known.project !== live.project.project))
+      return false
   }
   return true
 }

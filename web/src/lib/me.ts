@@ -1,9 +1,17 @@
-import { type Action, can, isPolicyPreset, type PolicySwitches, type Resource, type Team } from '@teamgrid/api'
+import {
+  type Action,
+  can,
+  isPolicyPreset,
+  type PolicySwitches,
+  type Resource,
+  type Team,
+} from '@teamgrid/api'
 import { useQuery } from '@tanstack/react-query'
 import { api } from './client.ts'
 
 /** Who am I, where may I work. */
-export const meQuery = () => api.me.get.queryOptions({ staleTime: 60_000, meta: { live: { on: ['team.changed'] } } })
+export const meQuery = () =>
+  api.me.get.queryOptions({ staleTime: 60_000, meta: { live: { on: ['team.changed'] } } })
 
 /** The signed-in person; the frame has loaded it before any page shows. */
 export function useMe() {

@@ -3,7 +3,10 @@ import { useState } from 'react'
 /** A small choice kept in this browser: collapsed sections, chosen columns. Never anything secret. */
 export function useRemembered<T>(key: string, initial: T): [T, (value: T) => void] {
   const storageKey = `teamgrid.${key}`
-  const [held, setHeld] = useState<{ key: string; value: T }>(() => ({ key: storageKey, value: read(storageKey, initial) }))
+  const [held, setHeld] = useState<{ key: string; value: T }>(() => ({
+    key: storageKey,
+    value: read(storageKey, initial),
+  }))
   const value = held.key === storageKey ? held.value : read(storageKey, initial)
   return [
     value,

@@ -21,27 +21,93 @@ export function CommandPalette({ onClose }: { onClose: () => void }) {
   const { team, project } = useParams({ strict: false })
   const [typed, setTyped] = useState('')
   const [at, setAt] = useState(0)
-  const projects = useQueries({ queries: (me?.teams ?? []).map((each) => projectsQuery(each.slug)), combine: (all) => all.flatMap((one) => one.data ?? []) })
+  const projects = useQueries({
+    queries: (me?.teams ?? []).map((each) => projectsQuery(each.slug)),
+    combine: (all) => all.flatMap((one) => one.data ?? []),
+  })
   const experiments = useQuery({
-    ...rowsQuery({ team: team ?? '', project: project ?? '' }, { limit: 20, ...(typed.trim() === '' ? {} : { search: typed.trim() }), sort: [{ column: 'created_at', descending: true }] }),
+    ...rowsQuery(
+      { team: team ?? '', project: project ?? '' },
+      {
+        limit: 20,
+        ...(typed.trim() === '' ? {} : { search: typed.trim() }),
+        sort: [{ column: 'created_at', descending: true }],
+      },
+    ),
     enabled: team !== undefined && project !== undefined,
   })
 
   const entries = useMemo(() => {
     const pages: Entry[] = [
-      { id: 'home', label: 'My teams', note: 'Page', icon: <PeopleIcon />, go: () => void navigate({ to: '/' }) },
-      { id: 'settings', label: 'Settings', note: 'Page', icon: <GearIcon />, go: () => void navigate({ to: '/settings' }) },
-      { id: 'key', label: 'New API key for a terminal', note: 'Action', icon: <KeyIcon />, go: () => void navigate({ to: '/authorize' }) },
-      { id: 'theme', label: theme === 'dark' ? 'Light theme' : 'Dark theme', note: 'Action', icon: <MoonIcon />, go: () => chooseTheme(theme === 'dark' ? 'light' : 'dark') },
-      ...(me?.user.organisationRole === 'admin' ? [{ id: 'admin', label: 'Organisation', note: 'Page', icon: <GearIcon />, go: () => void navigate({ to: '/admin' }) }] : []),
+      {
+        id: 'home',
+        label: 'My teams',
+        note: 'Page',
+        icon: <PeopleIcon />,
+        go: () => void navigate({ to: '/' }),
+      },
+      {
+        id: 'settings',
+        label: 'Settings',
+        note: 'Page',
+        icon: <GearIcon />,
+        go: () => void navigate({ to: '/settings' }),
+      },
+      {
+        id: 'key',
+        label: 'New API key for a terminal',
+        note: 'Action',
+        icon: <KeyIcon />,
+        go: () => void navigate({ to: '/authorize' }),
+      },
+      {
+        id: 'theme',
+        label: theme === 'dark' ? 'Light theme' : 'Dark theme',
+        note: 'Action',
+        icon: <MoonIcon />,
+        go: () => chooseTheme(theme === 'dark' ? 'light' : 'dark'),
+      },
+      ...(me?.user.organisationRole === 'admin'
+        ? [
+            {
+              id: 'admin',
+              label: 'Organisation',
+              note: 'Page',
+              icon: <GearIcon />,
+              go: () => void navigate({ to: '/admin' }),
+            },
+          ]
+        : []),
       ...(team !== undefined && project !== undefined
-        ? [{ id: 'table', label: `${project} as a table`, note: 'Page', icon: <TableIcon />, go: () => void navigate({ to: '/$team/$project/table', params: { team, project } }) }]
+        ? [
+            {
+              id: 'table',
+              label: `${project} as a table`,
+              note: 'Page',
+              icon: <TableIcon />,
+              go: () => void navigate({ to: '/$team/$project/table', params: { team, project } }),
+            },
+          ]
         : []),
     ]
     const teams: Entry[] = (me?.teams ?? []).flatMap((each) => [
-      { id: each.id, label: each.slug, note: each.kind === 'personal' ? 'Personal team' : 'Team', icon: <PeopleIcon />, go: () => void navigate({ to: '/$team', params: { team: each.slug } }) },
+      {
+        id: each.id,
+        label: each.slug,
+        note: each.kind === 'personal' ? 'Personal team' : 'Team',
+        icon: <PeopleIcon />,
+        go: () => void navigate({ to: '/$team', params: { team: each.slug } }),
+      },
       ...(each.kind === 'team'
-        ? [{ id: `${each.id}-settings`, label: `${each.slug} members and policy`, note: 'Page', icon: <GearIcon />, go: () => void navigate({ to: '/teams/$team', params: { team: each.slug } }) }]
+        ? [
+            {
+              id: `${each.id}-settings`,
+              label: `${each.slug} members and policy`,
+              note: 'Page',
+              icon: <GearIcon />,
+              go: () => void navigate({ to: '/teams/$team', params: { team: each.slug } }),
+            },
+          ]
         : []),
     ])
     const projectEntries: Entry[] = projects.map((each) => ({
@@ -56,7 +122,11 @@ export function CommandPalette({ onClose }: { onClose: () => void }) {
       label: each.name,
       note: 'Experiment',
       icon: <StateShape state={each.state} />,
-      go: () => void navigate({ to: '/$team/$project/runs/$id', params: { team: each.team, project: each.project, id: each.slug } }),
+      go: () =>
+        void navigate({
+          to: '/$team/$project/runs/$id',
+          params: { team: each.team, project: each.project, id: each.slug },
+        }),
     }))
     const words = typed.toLowerCase().split(/\s+/).filter(Boolean)
     const fits = (entry: Entry) => words.every((word) => entry.label.toLowerCase().includes(word))
@@ -87,7 +157,9 @@ export function CommandPalette({ onClose }: { onClose: () => void }) {
             role="combobox"
             aria-expanded
             aria-controls="palette-entries"
-            aria-activedescendant={entries[chosen] === undefined ? undefined : `palette-${entries[chosen].id}`}
+            aria-activedescendant={
+              entries[chosen] === undefined ? undefined : `palette-${entries[chosen].id}`
+            }
             aria-label="Search projects, experiments, pages and actions"
             placeholder="Project, experiment, page, action …"
             value={typed}
@@ -98,7 +170,12 @@ export function CommandPalette({ onClose }: { onClose: () => void }) {
             onKeyDown={onKeyDown}
             className="h-11 shrink-0 border-b border-line bg-transparent px-4 text-[15px] outline-none"
           />
-          <div id="palette-entries" role="listbox" aria-label="Found" className="scroll-quiet overflow-auto py-1">
+          <div
+            id="palette-entries"
+            role="listbox"
+            aria-label="Found"
+            className="scroll-quiet overflow-auto py-1"
+          >
             {entries.length === 0 && <p className="px-4 py-3 text-ink-faint">Nothing found.</p>}
             {entries.map((entry, i) => (
               <div

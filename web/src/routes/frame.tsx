@@ -12,7 +12,9 @@ import { tellError } from '../ui/toast.tsx'
 import { Tip } from '../ui/tooltip.tsx'
 import { PlaceSwitcher } from './place-switcher.tsx'
 
-const CommandPalette = lazy(() => import('./command-palette.tsx').then((module) => ({ default: module.CommandPalette })))
+const CommandPalette = lazy(() =>
+  import('./command-palette.tsx').then((module) => ({ default: module.CommandPalette })),
+)
 
 /** The bar on top and the page below it. */
 export function Frame() {
@@ -21,7 +23,13 @@ export function Frame() {
   useEffect(() => startLive(queries), [queries])
   useEffect(() => {
     const listen = (event: KeyboardEvent) => {
-      if (event.key.toLowerCase() !== 'k' || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return
+      if (
+        event.key.toLowerCase() !== 'k' ||
+        !(event.ctrlKey || event.metaKey) ||
+        event.shiftKey ||
+        event.altKey
+      )
+        return
       event.preventDefault()
       setPaletteOpen((open) => !open)
     }
@@ -37,7 +45,11 @@ export function Frame() {
         Skip to the page
       </a>
       <header className="sticky top-0 z-30 flex h-11 items-center gap-2 border-b border-line bg-surface px-3">
-        <Link to="/" aria-label="Teamgrid, my teams" className="flex shrink-0 items-center gap-2 rounded font-semibold">
+        <Link
+          to="/"
+          aria-label="Teamgrid, my teams"
+          className="flex shrink-0 items-center gap-2 rounded font-semibold"
+        >
           <img src="/favicon.svg" alt="" className="size-6" />
         </Link>
         <PlaceSwitcher />
@@ -76,7 +88,12 @@ function LiveDot() {
   const look = { live: 'bg-good', connecting: 'bg-warn', lost: 'bg-bad' }[state]
   return (
     <Tip says={says} side="bottom">
-      <span role="status" aria-label={says} tabIndex={0} className="grid size-7 shrink-0 place-items-center rounded">
+      <span
+        role="status"
+        aria-label={says}
+        tabIndex={0}
+        className="grid size-7 shrink-0 place-items-center rounded"
+      >
         <span className={`size-2 rounded-full ${look} ${state === 'live' ? '' : 'ring-2 ring-warn/30'}`} />
       </span>
     </Tip>
@@ -86,9 +103,12 @@ function LiveDot() {
 function InviteTeam() {
   const me = useMe()
   const { team } = useParams({ strict: false })
-  const current = me?.teams.find((each) => each.slug === team && each.kind === 'team') ?? me?.teams.find((each) => each.kind === 'team')
+  const current =
+    me?.teams.find((each) => each.slug === team && each.kind === 'team') ??
+    me?.teams.find((each) => each.kind === 'team')
   if (me === undefined || (current === undefined && me.user.organisationRole !== 'admin')) return null
-  const look = 'hidden h-7 items-center gap-1.5 rounded-md border border-line-strong px-2 text-[13px] font-medium text-ink-soft hover:bg-hover hover:text-ink sm:inline-flex'
+  const look =
+    'hidden h-7 items-center gap-1.5 rounded-md border border-line-strong px-2 text-[13px] font-medium text-ink-soft hover:bg-hover hover:text-ink sm:inline-flex'
   const inside = (
     <>
       <PeopleIcon /> <span className="hidden lg:inline">Invite team</span>
@@ -99,7 +119,13 @@ function InviteTeam() {
       {inside}
     </Link>
   ) : (
-    <Link to="/teams/$team" params={{ team: current.slug }} hash="invite" className={look} aria-label="Invite team">
+    <Link
+      to="/teams/$team"
+      params={{ team: current.slug }}
+      hash="invite"
+      className={look}
+      aria-label="Invite team"
+    >
       {inside}
     </Link>
   )
@@ -128,7 +154,9 @@ function PersonMenu() {
         {me.user.name || me.user.username} · {me.user.username}
       </MenuLabel>
       <MenuLink render={<Link to="/settings" />}>Settings and API keys</MenuLink>
-      {me.user.organisationRole === 'admin' && <MenuLink render={<Link to="/admin" />}>Organisation</MenuLink>}
+      {me.user.organisationRole === 'admin' && (
+        <MenuLink render={<Link to="/admin" />}>Organisation</MenuLink>
+      )}
       <MenuItem onSelect={() => chooseTheme(theme === 'dark' ? 'light' : 'dark')}>
         {theme === 'dark' ? <SunIcon /> : <MoonIcon />} {theme === 'dark' ? 'Light' : 'Dark'} theme
       </MenuItem>

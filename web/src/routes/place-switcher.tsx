@@ -14,7 +14,11 @@ export function PlaceSwitcher() {
       {team === undefined ? (
         <span className="px-1 font-semibold">Teamgrid</span>
       ) : (
-        <Link to="/$team" params={{ team }} className="min-w-0 truncate rounded px-1.5 py-0.5 text-ink-soft hover:bg-hover hover:text-ink">
+        <Link
+          to="/$team"
+          params={{ team }}
+          className="min-w-0 truncate rounded px-1.5 py-0.5 text-ink-soft hover:bg-hover hover:text-ink"
+        >
           {team}
         </Link>
       )}
@@ -23,7 +27,9 @@ export function PlaceSwitcher() {
         {me?.teams.map((each) => (
           <MenuLink key={each.id} render={<Link to="/$team" params={{ team: each.slug }} />}>
             <span className="flex-1">{each.slug}</span>
-            <span className="text-xs text-ink-faint">{each.kind === 'personal' ? 'personal' : each.role}</span>
+            <span className="text-xs text-ink-faint">
+              {each.kind === 'personal' ? 'personal' : each.role}
+            </span>
           </MenuLink>
         ))}
         <MenuLine />

@@ -1,5 +1,12 @@
 import type { QueryClient } from '@tanstack/react-query'
-import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router'
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+} from '@tanstack/react-router'
 import { isSignedOut } from '../lib/client.ts'
 import { meQuery } from '../lib/me.ts'
 import { Frame } from './frame.tsx'
@@ -8,7 +15,10 @@ import { chartSearch, flag, listSearch, number, oneOf, ownPath, present, text } 
 
 /** The URL tree. Pages load when they are opened; what a view shows stands in its address. */
 
-const root = createRootRouteWithContext<{ queries: QueryClient }>()({ component: Outlet, notFoundComponent: NotFound })
+const root = createRootRouteWithContext<{ queries: QueryClient }>()({
+  component: Outlet,
+  notFoundComponent: NotFound,
+})
 
 const login = createRoute({
   getParentRoute: () => root,
@@ -19,7 +29,8 @@ const login = createRoute({
 const signup = createRoute({
   getParentRoute: () => root,
   path: '/signup',
-  validateSearch: (search) => present({ token: text(search.token), invitation: text(search.invitation), next: ownPath(search.next) }),
+  validateSearch: (search) =>
+    present({ token: text(search.token), invitation: text(search.invitation), next: ownPath(search.next) }),
   component: lazyRouteComponent(() => import('./pages/signup.tsx'), 'SignupPage'),
 })
 const invite = createRoute({
@@ -83,7 +94,11 @@ const team = createRoute({
 const workspace = createRoute({
   getParentRoute: () => inside,
   path: '/$team/$project',
-  validateSearch: (search) => ({ ...listSearch(search), ...chartSearch(search), ...present({ show: text(search.show) }) }),
+  validateSearch: (search) => ({
+    ...listSearch(search),
+    ...chartSearch(search),
+    ...present({ show: text(search.show) }),
+  }),
   component: lazyRouteComponent(() => import('./pages/workspace.tsx'), 'WorkspacePage'),
 })
 const workspaceAlias = createRoute({
@@ -122,7 +137,13 @@ const experimentTab = createRoute({
   getParentRoute: () => inside,
   path: '/$team/$project/runs/$id/$tab',
   beforeLoad: ({ params }) => {
-    const tabs = { overview: 'overview', logs: 'console', files: 'files', system: 'system', workspace: 'charts' } as const
+    const tabs = {
+      overview: 'overview',
+      logs: 'console',
+      files: 'files',
+      system: 'system',
+      workspace: 'charts',
+    } as const
     const tab = params.tab in tabs ? tabs[params.tab as keyof typeof tabs] : 'charts'
     throw redirect({ to: '/$team/$project/runs/$id', params, search: { tab } })
   },
@@ -133,7 +154,19 @@ const tree = root.addChildren([
   signup,
   invite,
   resetPassword,
-  inside.addChildren([home, authorize, settings, admin, teamSettings, team, workspace, workspaceAlias, table, experiment, experimentTab]),
+  inside.addChildren([
+    home,
+    authorize,
+    settings,
+    admin,
+    teamSettings,
+    team,
+    workspace,
+    workspaceAlias,
+    table,
+    experiment,
+    experimentTab,
+  ]),
 ])
 
 export function createAppRouter(queries: QueryClient) {

@@ -8,7 +8,8 @@ export const number = (value: unknown): number | undefined => {
   return typeof read === 'number' && Number.isFinite(read) ? read : undefined
 }
 
-export const flag = (value: unknown): true | undefined => (value === true || value === 'true' || value === 1 || value === '1' ? true : undefined)
+export const flag = (value: unknown): true | undefined =>
+  value === true || value === 'true' || value === 1 || value === '1' ? true : undefined
 
 export const texts = (value: unknown): string[] | undefined => {
   if (!Array.isArray(value)) return undefined
@@ -65,5 +66,7 @@ export function listSearch(search: Record<string, unknown>): ListSearch {
 
 /** Leaves out what is undefined, so that addresses stay short. */
 export function present<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> }
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>
+  }
 }

@@ -18,7 +18,11 @@ export function ApiKeys({ refused }: { refused: string | undefined }) {
   const [naming, setNaming] = useState(false)
   const [revoking, setRevoking] = useState<ApiKey>()
   const again = () => queries.invalidateQueries({ queryKey: api.me.keys.key() })
-  const create = useMutation({ mutationFn: (name: string) => grid.me.createKey({ name }), onSuccess: again, onError: tellError })
+  const create = useMutation({
+    mutationFn: (name: string) => grid.me.createKey({ name }),
+    onSuccess: again,
+    onError: tellError,
+  })
   return (
     <Section
       title="API keys"
@@ -32,8 +36,12 @@ export function ApiKeys({ refused }: { refused: string | undefined }) {
     >
       {keys.isPending && <SkeletonRows rows={2} />}
       {keys.isError && <Problem error={keys.error} retry={() => void keys.refetch()} />}
-      {keys.data?.length === 0 && <p className="p-4 text-ink-faint">No keys yet. Make one to log in from a script or a terminal.</p>}
-      {keys.data !== undefined && keys.data.length > 0 && <KeyTable keys={keys.data} onRevoke={setRevoking} />}
+      {keys.data?.length === 0 && (
+        <p className="p-4 text-ink-faint">No keys yet. Make one to log in from a script or a terminal.</p>
+      )}
+      {keys.data !== undefined && keys.data.length > 0 && (
+        <KeyTable keys={keys.data} onRevoke={setRevoking} />
+      )}
       <Dialog
         open={naming}
         onClose={() => {
@@ -51,7 +59,9 @@ export function ApiKeys({ refused }: { refused: string | undefined }) {
             }}
           >
             <Field label="Name" help="Where it will be used, so that you know which one to revoke.">
-              {(props) => <Input {...props} name="name" required maxLength={100} placeholder="laptop" autoFocus />}
+              {(props) => (
+                <Input {...props} name="name" required maxLength={100} placeholder="laptop" autoFocus />
+              )}
             </Field>
             <Button type="submit" look="primary" busy={create.isPending} className="self-end">
               Make key
@@ -67,7 +77,8 @@ export function ApiKeys({ refused }: { refused: string | undefined }) {
         title="Revoke this key?"
         says={
           <>
-            Scripts that use <b>{revoking?.name}</b> (…{revoking?.hint}) are refused from now on. What they logged stays.
+            Scripts that use <b>{revoking?.name}</b> (…{revoking?.hint}) are refused from now on. What they
+            logged stays.
           </>
         }
         verb="Revoke"
@@ -81,7 +92,15 @@ export function ApiKeys({ refused }: { refused: string | undefined }) {
 }
 
 /** Keys with a button to revoke each. */
-export function KeyTable({ keys, onRevoke, refused }: { keys: readonly ApiKey[]; onRevoke: (key: ApiKey) => void; refused?: string | undefined }) {
+export function KeyTable({
+  keys,
+  onRevoke,
+  refused,
+}: {
+  keys: readonly ApiKey[]
+  onRevoke: (key: ApiKey) => void
+  refused?: string | undefined
+}) {
   return (
     <PlainTable label="API keys" head={['Name', 'Ends with', 'Created', 'Last used', '']}>
       {keys.map((key) => (

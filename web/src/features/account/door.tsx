@@ -1,7 +1,17 @@
 import type { ReactNode } from 'react'
 
 /** The page in front of the door: a card in the middle, nothing else. */
-export function Door({ title, says, children, foot }: { title: string; says?: ReactNode; children: ReactNode; foot?: ReactNode }) {
+export function Door({
+  title,
+  says,
+  children,
+  foot,
+}: {
+  title: string
+  says?: ReactNode
+  children: ReactNode
+  foot?: ReactNode
+}) {
   return (
     <main className="flex min-h-dvh flex-col items-center px-4 py-[9vh]">
       <div className="mb-6 flex items-center gap-2 text-lg font-semibold">
@@ -12,7 +22,9 @@ export function Door({ title, says, children, foot }: { title: string; says?: Re
         {says !== undefined && <div className="mt-1 text-ink-soft">{says}</div>}
         <div className="mt-4">{children}</div>
       </div>
-      {foot !== undefined && <div className="mt-4 max-w-sm text-center text-[13px] text-ink-soft">{foot}</div>}
+      {foot !== undefined && (
+        <div className="mt-4 max-w-sm text-center text-[13px] text-ink-soft">{foot}</div>
+      )}
     </main>
   )
 }

@@ -10,10 +10,21 @@ export function FreshKey({ secret }: { secret: string }) {
         </code>
         <CopyButton text={secret} label="Copy the key" />
       </div>
-      <p className="text-[13px] text-ink-soft">This is the only time the key is shown. The server keeps a fingerprint of it and nothing more.</p>
-      <CommandBlock title="For training scripts that use wandb" text={`export WANDB_BASE_URL=${location.origin}\nwandb login --relogin ${secret}`} />
-      <CommandBlock title="For the grid command line" text={`grid login --url ${location.origin} --key ${secret}`} />
-      <CommandBlock title="For machines without a terminal" text={`WANDB_BASE_URL=${location.origin}\nWANDB_API_KEY=${secret}`} />
+      <p className="text-[13px] text-ink-soft">
+        This is the only time the key is shown. The server keeps a fingerprint of it and nothing more.
+      </p>
+      <CommandBlock
+        title="For training scripts that use wandb"
+        text={`export WANDB_BASE_URL=${location.origin}\nwandb login --relogin ${secret}`}
+      />
+      <CommandBlock
+        title="For the grid command line"
+        text={`grid login --url ${location.origin} --key ${secret}`}
+      />
+      <CommandBlock
+        title="For machines without a terminal"
+        text={`WANDB_BASE_URL=${location.origin}\nWANDB_API_KEY=${secret}`}
+      />
     </div>
   )
 }

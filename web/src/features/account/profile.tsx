@@ -35,11 +35,15 @@ export function Profile() {
           change.mutate({ name: fieldOf(form, 'name'), defaultTeam: fieldOf(form, 'defaultTeam') })
         }}
       >
-        <Field label="Name">{(props) => <Input {...props} name="name" required maxLength={200} defaultValue={me.user.name} />}</Field>
+        <Field label="Name">
+          {(props) => <Input {...props} name="name" required maxLength={200} defaultValue={me.user.name} />}
+        </Field>
         <Field label="Username" help="In commands and addresses; it stays.">
           {(props) => <Input {...props} readOnly value={me.user.username} className="bg-sunken" />}
         </Field>
-        <Field label="E-mail">{(props) => <Input {...props} readOnly value={me.user.email ?? ''} className="bg-sunken" />}</Field>
+        <Field label="E-mail">
+          {(props) => <Input {...props} readOnly value={me.user.email ?? ''} className="bg-sunken" />}
+        </Field>
         <Field label="Default team" help="Where work goes when a script names no entity.">
           {(props) => (
             <Select {...props} name="defaultTeam" defaultValue={me.defaultTeam}>
@@ -88,9 +92,23 @@ export function Password() {
   return (
     <Section title="Password">
       <form onSubmit={onSubmit} className="grid gap-4 sm:grid-cols-2">
-        <Field label="Current password">{(props) => <Input {...props} name="current" type="password" autoComplete="current-password" required />}</Field>
+        <Field label="Current password">
+          {(props) => (
+            <Input {...props} name="current" type="password" autoComplete="current-password" required />
+          )}
+        </Field>
         <Field label="New password" help="At least 8 characters.">
-          {(props) => <Input {...props} name="next" type="password" autoComplete="new-password" required minLength={8} maxLength={128} />}
+          {(props) => (
+            <Input
+              {...props}
+              name="next"
+              type="password"
+              autoComplete="new-password"
+              required
+              minLength={8}
+              maxLength={128}
+            />
+          )}
         </Field>
         <div className="flex flex-col items-start gap-3 sm:col-span-2">
           <FormError error={error} />

@@ -16,7 +16,9 @@ export function SignInForm({ onDone }: { onDone: () => Promise<unknown> }) {
         {(props) => <Input {...props} name="email" type="email" autoComplete="username" required autoFocus />}
       </Field>
       <Field label="Password">
-        {(props) => <Input {...props} name="password" type="password" autoComplete="current-password" required />}
+        {(props) => (
+          <Input {...props} name="password" type="password" autoComplete="current-password" required />
+        )}
       </Field>
       <FormError error={error} />
       <Button type="submit" look="primary" busy={busy} className="h-9">

@@ -52,12 +52,34 @@ export function SignUpForm({
           />
         )}
       </Field>
-      <Field label="Full name (optional)">{(props) => <Input {...props} name="name" autoComplete="name" maxLength={200} />}</Field>
+      <Field label="Full name (optional)">
+        {(props) => <Input {...props} name="name" autoComplete="name" maxLength={200} />}
+      </Field>
       <Field label="E-mail">
-        {(props) => <Input {...props} name="email" type="email" autoComplete="email" required defaultValue={email} readOnly={email !== undefined} />}
+        {(props) => (
+          <Input
+            {...props}
+            name="email"
+            type="email"
+            autoComplete="email"
+            required
+            defaultValue={email}
+            readOnly={email !== undefined}
+          />
+        )}
       </Field>
       <Field label="Password" help="At least 8 characters.">
-        {(props) => <Input {...props} name="password" type="password" autoComplete="new-password" required minLength={8} maxLength={128} />}
+        {(props) => (
+          <Input
+            {...props}
+            name="password"
+            type="password"
+            autoComplete="new-password"
+            required
+            minLength={8}
+            maxLength={128}
+          />
+        )}
       </Field>
       <FormError error={error} />
       <Button type="submit" look="primary" busy={busy} className="h-9">

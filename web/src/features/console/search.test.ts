@@ -15,7 +15,13 @@ test('between slashes it is a regular expression, and a broken one finds nothing
 })
 
 test('a hit over two colours is marked in both', () => {
-  const cut = cutAt([{ text: 'ab', colour: 1 }, { text: 'cd', colour: 2 }], [{ start: 1, end: 3 }])
+  const cut = cutAt(
+    [
+      { text: 'ab', colour: 1 },
+      { text: 'cd', colour: 2 },
+    ],
+    [{ start: 1, end: 3 }],
+  )
   expect(cut).toEqual([
     { text: 'a', colour: 1, hit: -1 },
     { text: 'b', colour: 1, hit: 0 },

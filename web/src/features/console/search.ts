@@ -22,7 +22,10 @@ export function findIn(text: string, pattern: RegExp): { start: number; end: num
 }
 
 /** Cuts pieces of a line at the ends of the hits, so that each hit can be marked whatever its colours. */
-export function cutAt<P extends { text: string }>(pieces: readonly P[], hits: readonly { start: number; end: number }[]): (P & { hit: number })[] {
+export function cutAt<P extends { text: string }>(
+  pieces: readonly P[],
+  hits: readonly { start: number; end: number }[],
+): (P & { hit: number })[] {
   const out: (P & { hit: number })[] = []
   let at = 0
   for (const piece of pieces) {
@@ -30,7 +33,10 @@ export function cutAt<P extends { text: string }>(pieces: readonly P[], hits: re
     while (from < piece.text.length) {
       const place = at + from
       const inside = hits.findIndex((hit) => hit.start <= place && place < hit.end)
-      const until = inside >= 0 ? hits[inside]!.end : Math.min(...hits.filter((hit) => hit.start > place).map((hit) => hit.start), Infinity)
+      const until =
+        inside >= 0
+          ? hits[inside]!.end
+          : Math.min(...hits.filter((hit) => hit.start > place).map((hit) => hit.start), Infinity)
       const to = Math.min(piece.text.length, until - at)
       out.push({ ...piece, text: piece.text.slice(from, to), hit: inside })
       from = to

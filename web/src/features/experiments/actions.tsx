@@ -13,9 +13,19 @@ import { tell } from '../../ui/toast.tsx'
 /** The refusal of an action on some experiments: the first one that applies, as the server would say it. */
 function useRefusalOf(team: Team | undefined) {
   const refused = useRefusal(team)
-  return (action: 'experiment:stop' | 'experiment:delete', experiments: readonly Experiment[]): string | undefined =>
+  return (
+    action: 'experiment:stop' | 'experiment:delete',
+    experiments: readonly Experiment[],
+  ): string | undefined =>
     experiments
-      .map((each) => refused(action, { kind: 'experiment', name: each.name, ownerId: each.createdById, ownerName: each.createdBy.username }))
+      .map((each) =>
+        refused(action, {
+          kind: 'experiment',
+          name: each.name,
+          ownerId: each.createdById,
+          ownerName: each.createdBy.username,
+        }),
+      )
       .find((sentence) => sentence !== undefined)
 }
 
@@ -37,10 +47,20 @@ export function ExperimentActions({
   const refusalOf = useRefusalOf(team)
   const [asking, setAsking] = useState<'stop' | 'delete'>()
   const open = experiments.filter((each) => !endedStates.includes(each.state) && !each.stopRequested)
-  const owners = (of: readonly Experiment[]) => [...new Set(of.map((each) => each.createdBy.username))].join(', ')
+  const owners = (of: readonly Experiment[]) =>
+    [...new Set(of.map((each) => each.createdBy.username))].join(', ')
   const again = () => queries.invalidateQueries({ queryKey: api.experiments.key() })
-  const stopRefused = refusalOf('experiment:stop', open.length > 0 ? open : experiments) ?? (open.length === 0 ? (experiments.some((each) => each.stopRequested && !endedStates.includes(each.state)) ? 'It was asked to stop already' : 'It has ended already') : undefined)
-  const each = async (of: readonly Experiment[], act: (ref: { team: string; project: string; experiment: string }) => Promise<unknown>) => {
+  const stopRefused =
+    refusalOf('experiment:stop', open.length > 0 ? open : experiments) ??
+    (open.length === 0
+      ? experiments.some((each) => each.stopRequested && !endedStates.includes(each.state))
+        ? 'It was asked to stop already'
+        : 'It has ended already'
+      : undefined)
+  const each = async (
+    of: readonly Experiment[],
+    act: (ref: { team: string; project: string; experiment: string }) => Promise<unknown>,
+  ) => {
     for (const one of of) await act({ team: one.team, project: one.project, experiment: one.slug })
   }
   return (
@@ -49,7 +69,12 @@ export function ExperimentActions({
       <Button {...(small ? { small } : {})} refused={stopRefused} onClick={() => setAsking('stop')}>
         <StopIcon /> Stop
       </Button>
-      <Button {...(small ? { small } : {})} look="danger" refused={refusalOf('experiment:delete', experiments)} onClick={() => setAsking('delete')}>
+      <Button
+        {...(small ? { small } : {})}
+        look="danger"
+        refused={refusalOf('experiment:delete', experiments)}
+        onClick={() => setAsking('delete')}
+      >
         <TrashIcon /> Delete
       </Button>
       <Confirm
@@ -58,7 +83,9 @@ export function ExperimentActions({
         title={`Stop ${plural(open.length, 'experiment')}?`}
         says={
           <>
-            {open.length === 1 ? <b>{open[0]!.name}</b> : plural(open.length, 'experiment')} of <b>{owners(open)}</b> will be asked to stop. The scripts end at their next sign of life; what they logged is kept.
+            {open.length === 1 ? <b>{open[0]!.name}</b> : plural(open.length, 'experiment')} of{' '}
+            <b>{owners(open)}</b> will be asked to stop. The scripts end at their next sign of life; what they
+            logged is kept.
           </>
         }
         verb="Stop"
@@ -74,7 +101,12 @@ export function ExperimentActions({
         title={`Delete ${plural(experiments.length, 'experiment')}?`}
         says={
           <>
-            {experiments.length === 1 ? <b>{experiments[0]!.name}</b> : plural(experiments.length, 'experiment')} of <b>{owners(experiments)}</b>, with curves, console and files, will be gone for the whole team.
+            {experiments.length === 1 ? (
+              <b>{experiments[0]!.name}</b>
+            ) : (
+              plural(experiments.length, 'experiment')
+            )}{' '}
+            of <b>{owners(experiments)}</b>, with curves, console and files, will be gone for the whole team.
           </>
         }
         verb="Delete"

@@ -42,7 +42,14 @@ export function ChartBoard({
   memory: string
 }) {
   const hoverSync = useMemo(createHoverSync, [])
-  const sections = useMemo(() => panelSections(keys.filter((key) => key.kind === 'number'), view.panels), [keys, view.panels])
+  const sections = useMemo(
+    () =>
+      panelSections(
+        keys.filter((key) => key.kind === 'number'),
+        view.panels,
+      ),
+    [keys, view.panels],
+  )
   const [collapsed, setCollapsed] = useRemembered<string[]>(`collapsed.${memory}`, [])
   const range = useMemo<Range | undefined>(
     () => (view.from === undefined || view.to === undefined ? undefined : { from: view.from, to: view.to }),
@@ -56,11 +63,22 @@ export function ChartBoard({
         metric={key}
         {...(stream === undefined ? {} : { stream })}
         experiments={experiments}
-        view={{ x: view.x ?? xOf?.(key) ?? defaultX, logX: view.logx === true, smoothing: view.smooth ?? 0, range }}
+        view={{
+          x: view.x ?? xOf?.(key) ?? defaultX,
+          logX: view.logx === true,
+          smoothing: view.smooth ?? 0,
+          range,
+        }}
         logY={logY}
         hoverSync={hoverSync}
         onRange={(next) => change({ from: next?.from, to: next?.to })}
-        onLogY={(on) => change({ logy: listOrNone(on ? [...(view.logy ?? []), key] : (view.logy ?? []).filter((each) => each !== key)) })}
+        onLogY={(on) =>
+          change({
+            logy: listOrNone(
+              on ? [...(view.logy ?? []), key] : (view.logy ?? []).filter((each) => each !== key),
+            ),
+          })
+        }
         {...(large ? { tall: true } : { onOpen: () => change({ panel: key }) })}
       />
     )
@@ -75,10 +93,16 @@ export function ChartBoard({
               <button
                 type="button"
                 aria-expanded={open}
-                onClick={() => setCollapsed(open ? [...collapsed, section.name] : collapsed.filter((each) => each !== section.name))}
+                onClick={() =>
+                  setCollapsed(
+                    open ? [...collapsed, section.name] : collapsed.filter((each) => each !== section.name),
+                  )
+                }
                 className="flex h-9 w-full items-center gap-1.5 px-3 text-left text-[13px] font-semibold"
               >
-                <ChevronIcon className={`size-3 text-ink-faint transition-transform ${open ? 'rotate-90' : ''}`} />
+                <ChevronIcon
+                  className={`size-3 text-ink-faint transition-transform ${open ? 'rotate-90' : ''}`}
+                />
                 {section.name}
                 <span className="font-normal text-ink-faint">{section.keys.length}</span>
               </button>
@@ -91,7 +115,12 @@ export function ChartBoard({
           </section>
         )
       })}
-      <Dialog wide open={view.panel !== undefined} onClose={() => change({ panel: undefined })} title={view.panel ?? ''}>
+      <Dialog
+        wide
+        open={view.panel !== undefined}
+        onClose={() => change({ panel: undefined })}
+        title={view.panel ?? ''}
+      >
         {view.panel !== undefined && panel(view.panel, true)}
       </Dialog>
     </div>

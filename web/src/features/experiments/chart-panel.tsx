@@ -66,7 +66,10 @@ export function ChartPanel({
     to: view.range?.to ?? null,
     pointsMax: pointsFor(width, ids.length),
   }
-  const curves = useQuery({ ...curveQuery(question, metric), enabled: inSight && width > 0 && ids.length > 0 })
+  const curves = useQuery({
+    ...curveQuery(question, metric),
+    enabled: inSight && width > 0 && ids.length > 0,
+  })
   const lines = useMemo(() => linesOf(experiments, curves.data), [experiments, curves.data])
   const settings: PlotSettings = useMemo(
     () => ({ xKind: xKindOf(view.x), logX: view.logX, logY, smoothing: view.smoothing, range: view.range }),
@@ -117,7 +120,9 @@ export function ChartPanel({
             >
               Save as PNG
             </MenuItem>
-            <MenuItem onSelect={() => saveFile(`${metric}.csv`, toCsv(lines, xName, metric), 'text/csv')}>Save as CSV</MenuItem>
+            <MenuItem onSelect={() => saveFile(`${metric}.csv`, toCsv(lines, xName, metric), 'text/csv')}>
+              Save as CSV
+            </MenuItem>
             <MenuItem
               onSelect={() => {
                 const url = new URL(location.href)
@@ -139,10 +144,22 @@ export function ChartPanel({
           <Skeleton className="mx-3 h-[calc(100%-12px)]" />
         ) : lines.length === 0 ? (
           <p className="grid h-full place-items-center px-4 text-center text-[13px] text-ink-faint">
-            {view.range === undefined ? (view.x === 'step' ? 'Nothing logged under this key' : `Not logged together with “${view.x}”`) : 'Nothing in this range'}
+            {view.range === undefined
+              ? view.x === 'step'
+                ? 'Nothing logged under this key'
+                : `Not logged together with “${view.x}”`
+              : 'Nothing in this range'}
           </p>
         ) : inSight ? (
-          <LineChart ref={chart} title={metric} lines={lines} settings={settings} xName={xName} hoverSync={hoverSync} onRange={onRange} />
+          <LineChart
+            ref={chart}
+            title={metric}
+            lines={lines}
+            settings={settings}
+            xName={xName}
+            hoverSync={hoverSync}
+            onRange={onRange}
+          />
         ) : null}
       </div>
     </figure>
@@ -159,11 +176,32 @@ export function xKindOf(x: string): XKind {
   return x === 'step' || x === 'runtime' || x === 'timestamp' ? x : 'value'
 }
 
-function linesOf(experiments: readonly Drawn[], curves: readonly { experimentId: string; x: number[]; y: number[]; nonFinite: Line['nonFinite']; points: number }[] | undefined): Line[] {
+function linesOf(
+  experiments: readonly Drawn[],
+  curves:
+    | readonly {
+        experimentId: string
+        x: number[]
+        y: number[]
+        nonFinite: Line['nonFinite']
+        points: number
+      }[]
+    | undefined,
+): Line[] {
   if (curves === undefined) return []
   return experiments.flatMap((experiment) => {
     const curve = curves.find((each) => each.experimentId === experiment.id)
     if (curve === undefined || (curve.x.length === 0 && curve.nonFinite.length === 0)) return []
-    return [{ id: experiment.id, label: experiment.name, colour: experiment.colour, x: curve.x, y: curve.y, nonFinite: curve.nonFinite, points: curve.points }]
+    return [
+      {
+        id: experiment.id,
+        label: experiment.name,
+        colour: experiment.colour,
+        x: curve.x,
+        y: curve.y,
+        nonFinite: curve.nonFinite,
+        points: curve.points,
+      },
+    ]
   })
 }

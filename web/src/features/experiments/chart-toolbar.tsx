@@ -30,7 +30,19 @@ export function ChartToolbar({
       />
       <label className="flex items-center gap-1.5 text-[13px] text-ink-soft">
         <span className="max-sm:sr-only">x axis</span>
-        <Select small value={x} aria-label="x axis" className="max-w-40" onChange={(event) => change({ x: event.target.value === defaultX ? undefined : event.target.value, from: undefined, to: undefined })}>
+        <Select
+          small
+          value={x}
+          aria-label="x axis"
+          className="max-w-40"
+          onChange={(event) =>
+            change({
+              x: event.target.value === defaultX ? undefined : event.target.value,
+              from: undefined,
+              to: undefined,
+            })
+          }
+        >
           <option value="step">Step</option>
           <option value="runtime">Relative time</option>
           <option value="timestamp">Wall time</option>
@@ -43,7 +55,10 @@ export function ChartToolbar({
           )}
         </Select>
       </label>
-      <Smoothing value={view.smooth ?? 0} onChange={(smooth) => change({ smooth: smooth === 0 ? undefined : smooth })} />
+      <Smoothing
+        value={view.smooth ?? 0}
+        onChange={(smooth) => change({ smooth: smooth === 0 ? undefined : smooth })}
+      />
       <Menu trigger={<Button small>Axes</Button>}>
         <MenuTick checked={view.logx === true} onChange={(on) => change({ logx: on ? true : undefined })}>
           Logarithmic x axis

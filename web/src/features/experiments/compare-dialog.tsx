@@ -8,8 +8,18 @@ import { compare } from './differences.ts'
 import { experimentQuery, type ProjectRef } from './queries.ts'
 
 /** Config and summary of a few experiments side by side, differences first. */
-export function CompareDialog({ project, slugs, onClose }: { project: ProjectRef; slugs: readonly string[]; onClose: () => void }) {
-  const answers = useQueries({ queries: slugs.map((slug) => experimentQuery({ ...project, experiment: slug })) })
+export function CompareDialog({
+  project,
+  slugs,
+  onClose,
+}: {
+  project: ProjectRef
+  slugs: readonly string[]
+  onClose: () => void
+}) {
+  const answers = useQueries({
+    queries: slugs.map((slug) => experimentQuery({ ...project, experiment: slug })),
+  })
   const [onlyDifferences, setOnlyDifferences] = useState(false)
   const experiments = answers.flatMap((answer) => answer.data ?? [])
   const failed = answers.find((answer) => answer.isError)
@@ -20,7 +30,11 @@ export function CompareDialog({ project, slugs, onClose }: { project: ProjectRef
       {waiting && <SkeletonRows rows={8} />}
       {!waiting && failed === undefined && (
         <>
-          <Checkbox label="Only what differs" checked={onlyDifferences} onChange={(event) => setOnlyDifferences(event.target.checked)} />
+          <Checkbox
+            label="Only what differs"
+            checked={onlyDifferences}
+            onChange={(event) => setOnlyDifferences(event.target.checked)}
+          />
           <div className="mt-2 overflow-x-auto">
             <table className="w-full text-[13px]">
               <thead>
@@ -36,20 +50,39 @@ export function CompareDialog({ project, slugs, onClose }: { project: ProjectRef
               {(['config', 'summary'] as const).map((part) => (
                 <tbody key={part}>
                   <tr>
-                    <th colSpan={experiments.length + 1} scope="rowgroup" className="pt-3 pb-1 text-left text-xs font-medium text-ink-faint">
+                    <th
+                      colSpan={experiments.length + 1}
+                      scope="rowgroup"
+                      className="pt-3 pb-1 text-left text-xs font-medium text-ink-faint"
+                    >
                       {part === 'config' ? 'Config' : 'Summary'}
                     </th>
                   </tr>
                   {compare(experiments.map((each) => each[part]))
                     .filter((row) => row.differs || !onlyDifferences)
                     .map((row) => (
-                      <tr key={row.key} className={`border-t border-line ${row.differs ? 'bg-warn-wash' : ''}`}>
-                        <th scope="row" className="max-w-64 truncate py-1 pr-3 pl-1 text-left font-normal text-ink-soft" title={row.key}>
+                      <tr
+                        key={row.key}
+                        className={`border-t border-line ${row.differs ? 'bg-warn-wash' : ''}`}
+                      >
+                        <th
+                          scope="row"
+                          className="max-w-64 truncate py-1 pr-3 pl-1 text-left font-normal text-ink-soft"
+                          title={row.key}
+                        >
                           {row.key}
                         </th>
                         {row.values.map((value, i) => (
-                          <td key={experiments[i]!.id} className="max-w-56 truncate py-1 pr-3" title={exactValue(value)}>
-                            {value === undefined ? <span className="text-ink-faint">–</span> : formatValue(value)}
+                          <td
+                            key={experiments[i]!.id}
+                            className="max-w-56 truncate py-1 pr-3"
+                            title={exactValue(value)}
+                          >
+                            {value === undefined ? (
+                              <span className="text-ink-faint">–</span>
+                            ) : (
+                              formatValue(value)
+                            )}
                           </td>
                         ))}
                       </tr>

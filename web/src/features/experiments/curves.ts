@@ -29,7 +29,12 @@ const gatherMs = 8
 /** So many curves in one answer; more would hold up the first panel for the last. */
 const curvesPerRequest = 160
 
-type Waiting = { key: string; signal: AbortSignal; resolve: (curves: Curve[]) => void; reject: (problem: unknown) => void }
+type Waiting = {
+  key: string
+  signal: AbortSignal
+  resolve: (curves: Curve[]) => void
+  reject: (problem: unknown) => void
+}
 const gathering = new Map<string, { question: CurveQuestion; waiting: Waiting[] }>()
 
 function ask(question: CurveQuestion, key: string, signal: AbortSignal): Promise<Curve[]> {
@@ -50,13 +55,20 @@ function send(name: string): void {
   gathering.delete(name)
   if (group === undefined) return
   const { question } = group
-  const keysPerRequest = Math.max(1, Math.min(200, Math.floor(curvesPerRequest / question.experimentIds.length)))
+  const keysPerRequest = Math.max(
+    1,
+    Math.min(200, Math.floor(curvesPerRequest / question.experimentIds.length)),
+  )
   // Panels that left the sight meanwhile are not asked for.
   const wanted = group.waiting.filter((each) => !each.signal.aborted)
   for (let i = 0; i < wanted.length; i += keysPerRequest) {
     const some = wanted.slice(i, i + keysPerRequest)
     grid.experiments
-      .curves({ ...question, experimentIds: [...question.experimentIds], keys: [...new Set(some.map((each) => each.key))] })
+      .curves({
+        ...question,
+        experimentIds: [...question.experimentIds],
+        keys: [...new Set(some.map((each) => each.key))],
+      })
       .then(
         (curves) => {
           for (const each of some) each.resolve(curves.filter((curve) => curve.key === each.key))

@@ -9,10 +9,16 @@ export type Comparison = { key: string; values: unknown[]; differs: boolean }
  */
 export function compare(sides: readonly Record<string, unknown>[]): Comparison[] {
   const flat = sides.map((side) => flatten(side))
-  const keys = [...new Set(flat.flatMap((side) => [...side.keys()]))].toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+  const keys = [...new Set(flat.flatMap((side) => [...side.keys()]))].toSorted((a, b) =>
+    a.localeCompare(b, 'en', { numeric: true }),
+  )
   const rows = keys.map((key) => {
     const values = flat.map((side) => side.get(key))
-    return { key, values, differs: values.some((value) => JSON.stringify(value) !== JSON.stringify(values[0])) }
+    return {
+      key,
+      values,
+      differs: values.some((value) => JSON.stringify(value) !== JSON.stringify(values[0])),
+    }
   })
   return [...rows.filter((row) => row.differs), ...rows.filter((row) => !row.differs)]
 }

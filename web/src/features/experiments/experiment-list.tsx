@@ -28,10 +28,21 @@ export function ExperimentList({
   const scroller = useRef<HTMLDivElement>(null)
   const first = useQuery(rowsQuery(project, { ...query, offset: 0, limit: listPageSize }))
   const total = first.data?.total ?? 0
-  const virtual = useVirtualizer({ count: total, getScrollElement: () => scroller.current, estimateSize: () => rowHeight, overscan: 10 })
+  const virtual = useVirtualizer({
+    count: total,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => rowHeight,
+    overscan: 10,
+  })
   const items = virtual.getVirtualItems()
-  const pages = [...new Set(items.map((item) => Math.floor(item.index / listPageSize)))].filter((page) => page > 0)
-  const more = useQueries({ queries: pages.map((page) => rowsQuery(project, { ...query, offset: page * listPageSize, limit: listPageSize })) })
+  const pages = [...new Set(items.map((item) => Math.floor(item.index / listPageSize)))].filter(
+    (page) => page > 0,
+  )
+  const more = useQueries({
+    queries: pages.map((page) =>
+      rowsQuery(project, { ...query, offset: page * listPageSize, limit: listPageSize }),
+    ),
+  })
   const rowAt = (index: number): ExperimentRow | undefined => {
     const page = Math.floor(index / listPageSize)
     const rows = page === 0 ? first.data?.rows : more[pages.indexOf(page)]?.data?.rows
@@ -39,19 +50,36 @@ export function ExperimentList({
   }
   if (first.isPending) return <SkeletonRows rows={12} />
   if (first.isError) return <Problem error={first.error} retry={() => void first.refetch()} />
-  if (total === 0) return <p className="px-4 py-6 text-[13px] text-ink-faint">No experiment fits the search and the filters.</p>
+  if (total === 0)
+    return (
+      <p className="px-4 py-6 text-[13px] text-ink-faint">No experiment fits the search and the filters.</p>
+    )
   return (
     <>
       <div className="px-3 pb-1 text-xs text-ink-faint">
         {formatCount(total)} {total === 1 ? 'experiment' : 'experiments'}, {colours.size} drawn
       </div>
-      <div ref={scroller} className="scroll-quiet min-h-0 flex-1 overflow-auto" role="list" aria-label="Experiments">
+      <div
+        ref={scroller}
+        className="scroll-quiet min-h-0 flex-1 overflow-auto"
+        role="list"
+        aria-label="Experiments"
+      >
         <div className="relative w-full" style={{ height: virtual.getTotalSize() }}>
           {items.map((item) => {
             const row = rowAt(item.index)
             return (
-              <div key={item.key} role="listitem" className="absolute inset-x-0" style={{ height: rowHeight, transform: `translateY(${item.start}px)` }}>
-                {row === undefined ? <div className="skeleton mx-3 my-2 h-4" /> : <Row row={row} colour={colours.get(row.slug)} onToggle={onToggle} />}
+              <div
+                key={item.key}
+                role="listitem"
+                className="absolute inset-x-0"
+                style={{ height: rowHeight, transform: `translateY(${item.start}px)` }}
+              >
+                {row === undefined ? (
+                  <div className="skeleton mx-3 my-2 h-4" />
+                ) : (
+                  <Row row={row} colour={colours.get(row.slug)} onToggle={onToggle} />
+                )}
               </div>
             )
           })}
@@ -61,7 +89,15 @@ export function ExperimentList({
   )
 }
 
-function Row({ row, colour, onToggle }: { row: ExperimentRow; colour: string | undefined; onToggle: (slug: string) => void }) {
+function Row({
+  row,
+  colour,
+  onToggle,
+}: {
+  row: ExperimentRow
+  colour: string | undefined
+  onToggle: (slug: string) => void
+}) {
   const shown = colour !== undefined
   return (
     <div className="group flex h-full items-center gap-2 pr-3 pl-1.5 hover:bg-hover">
@@ -74,9 +110,16 @@ function Row({ row, colour, onToggle }: { row: ExperimentRow; colour: string | u
         className="grid size-7 shrink-0 place-items-center rounded text-ink-faint hover:text-ink"
       >
         <span className="group-hover:hidden group-focus-within:hidden">
-          {shown ? <span className="block size-2.5 rounded-full" style={{ background: colour }} /> : <span className="block size-2.5 rounded-full border border-line-strong" />}
+          {shown ? (
+            <span className="block size-2.5 rounded-full" style={{ background: colour }} />
+          ) : (
+            <span className="block size-2.5 rounded-full border border-line-strong" />
+          )}
         </span>
-        <span className="hidden group-hover:block group-focus-within:block" style={shown ? { color: colour } : {}}>
+        <span
+          className="hidden group-hover:block group-focus-within:block"
+          style={shown ? { color: colour } : {}}
+        >
           {shown ? <EyeIcon /> : <EyeOffIcon />}
         </span>
       </button>

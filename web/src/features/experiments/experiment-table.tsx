@@ -27,8 +27,13 @@ export function ExperimentTable({
 }) {
   const all = rows.length > 0 && rows.every((row) => selected.has(row.slug))
   return (
-    <div className={`scroll-quiet min-h-0 flex-1 overflow-auto transition-opacity ${stale ? 'opacity-60' : ''}`}>
-      <table aria-label="Experiments" className="w-max min-w-full border-separate border-spacing-0 text-[13px]">
+    <div
+      className={`scroll-quiet min-h-0 flex-1 overflow-auto transition-opacity ${stale ? 'opacity-60' : ''}`}
+    >
+      <table
+        aria-label="Experiments"
+        className="w-max min-w-full border-separate border-spacing-0 text-[13px]"
+      >
         <thead>
           <tr>
             <th scope="col" className="sticky top-0 left-0 z-20 w-9 border-b border-line bg-surface px-2.5">
@@ -37,7 +42,12 @@ export function ExperimentTable({
                 aria-label="Select all on this page"
                 className="size-4 accent-(--accent)"
                 checked={all}
-                onChange={() => onSelect(rows.map((row) => row.slug), !all)}
+                onChange={() =>
+                  onSelect(
+                    rows.map((row) => row.slug),
+                    !all,
+                  )
+                }
               />
             </th>
             {['name', 'state', ...columns].map((column) => (
@@ -47,9 +57,19 @@ export function ExperimentTable({
                 aria-sort={sort.column === column ? (sort.descending ? 'descending' : 'ascending') : 'none'}
                 className={`sticky top-0 border-b border-line bg-surface text-left text-xs font-medium whitespace-nowrap text-ink-faint ${column === 'name' ? 'left-9 z-20 max-sm:static' : 'z-10'}`}
               >
-                <button type="button" onClick={() => onSort(column)} title={column} className="flex h-8 w-full items-center gap-1 px-2.5 hover:text-ink">
+                <button
+                  type="button"
+                  onClick={() => onSort(column)}
+                  title={column}
+                  className="flex h-8 w-full items-center gap-1 px-2.5 hover:text-ink"
+                >
                   <span className="max-w-52 truncate">{columnWords(column)}</span>
-                  {sort.column === column && (sort.descending ? <SortDownIcon className="size-3" /> : <SortUpIcon className="size-3" />)}
+                  {sort.column === column &&
+                    (sort.descending ? (
+                      <SortDownIcon className="size-3" />
+                    ) : (
+                      <SortUpIcon className="size-3" />
+                    ))}
                 </button>
               </th>
             ))}
@@ -58,7 +78,9 @@ export function ExperimentTable({
         <tbody>
           {rows.map((row) => (
             <tr key={row.id} className="group" aria-selected={selected.has(row.slug)}>
-              <td className={`sticky left-0 z-10 border-b border-line px-2.5 ${cellLook(selected.has(row.slug))}`}>
+              <td
+                className={`sticky left-0 z-10 border-b border-line px-2.5 ${cellLook(selected.has(row.slug))}`}
+              >
                 <input
                   type="checkbox"
                   aria-label={`Select ${row.name}`}
@@ -67,8 +89,15 @@ export function ExperimentTable({
                   onChange={(event) => onSelect([row.slug], event.target.checked)}
                 />
               </td>
-              <td className={`sticky left-9 z-10 max-w-72 border-b border-line px-2.5 py-1.5 max-sm:static ${cellLook(selected.has(row.slug))}`}>
-                <Link to="/$team/$project/runs/$id" params={{ team: row.team, project: row.project, id: row.slug }} className="block max-w-64 truncate font-medium hover:underline" title={row.name}>
+              <td
+                className={`sticky left-9 z-10 max-w-72 border-b border-line px-2.5 py-1.5 max-sm:static ${cellLook(selected.has(row.slug))}`}
+              >
+                <Link
+                  to="/$team/$project/runs/$id"
+                  params={{ team: row.team, project: row.project, id: row.slug }}
+                  className="block max-w-64 truncate font-medium hover:underline"
+                  title={row.name}
+                >
                   {row.name}
                 </Link>
               </td>
@@ -76,7 +105,10 @@ export function ExperimentTable({
                 <StateBadge state={row.state} stopRequested={row.stopRequested} />
               </td>
               {columns.map((column) => (
-                <td key={column} className="max-w-64 truncate border-b border-line px-2.5 group-hover:bg-hover">
+                <td
+                  key={column}
+                  className="max-w-64 truncate border-b border-line px-2.5 group-hover:bg-hover"
+                >
                   <Cell row={row} column={column} />
                 </td>
               ))}
@@ -133,4 +165,3 @@ function Cell({ row, column }: { row: ExperimentRow; column: string }) {
     }
   }
 }
-

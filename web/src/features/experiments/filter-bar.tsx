@@ -4,15 +4,42 @@ import { Button } from '../../ui/button.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
 import { Field, Input, Select } from '../../ui/field.tsx'
 import { CloseIcon, FilterIcon } from '../../ui/icons.tsx'
-import { builtInColumns, columnWords, filtersFromText, filtersToText, filterWords, needsValue, operatorWords, textValue, valueText } from './filters.ts'
+import {
+  builtInColumns,
+  columnWords,
+  filtersFromText,
+  filtersToText,
+  filterWords,
+  needsValue,
+  operatorWords,
+  textValue,
+  valueText,
+} from './filters.ts'
 
 export type KnownColumn = { column: string; numeric: boolean }
 
-const stateChoices = ['pending', 'running', 'finished', 'failed', 'crashed', 'killed', 'preempting', 'preempted']
+const stateChoices = [
+  'pending',
+  'running',
+  'finished',
+  'failed',
+  'crashed',
+  'killed',
+  'preempting',
+  'preempted',
+]
 const instants = new Set(['created_at', 'heartbeat_at', 'ended_at'])
 
 /** The chosen filters as chips, and the window in which one is made or changed. */
-export function FilterBar({ where, onChange, columns }: { where: string | undefined; onChange: (where: string | undefined) => void; columns: readonly KnownColumn[] }) {
+export function FilterBar({
+  where,
+  onChange,
+  columns,
+}: {
+  where: string | undefined
+  onChange: (where: string | undefined) => void
+  columns: readonly KnownColumn[]
+}) {
   const filters = filtersFromText(where ?? '')
   const [editing, setEditing] = useState<number>()
   const apply = (next: Filter[]) => onChange(next.length === 0 ? undefined : filtersToText(next))
@@ -22,11 +49,19 @@ export function FilterBar({ where, onChange, columns }: { where: string | undefi
         <FilterIcon /> Filter
       </Button>
       {filters.map((filter, i) => (
-        <span key={i} className="inline-flex h-7 max-w-full items-center rounded-md border border-accent/30 bg-accent-wash text-[13px] text-accent">
+        <span
+          key={i}
+          className="inline-flex h-7 max-w-full items-center rounded-md border border-accent/30 bg-accent-wash text-[13px] text-accent"
+        >
           <button type="button" className="min-w-0 truncate pl-2" onClick={() => setEditing(i)}>
             {filterLabel(filter)}
           </button>
-          <button type="button" aria-label={`Remove filter ${filterWords(filter)}`} className="px-1.5" onClick={() => apply(filters.toSpliced(i, 1))}>
+          <button
+            type="button"
+            aria-label={`Remove filter ${filterWords(filter)}`}
+            className="px-1.5"
+            onClick={() => apply(filters.toSpliced(i, 1))}
+          >
             <CloseIcon className="size-3" />
           </button>
         </span>
@@ -53,7 +88,15 @@ function filterLabel(filter: Filter): string {
     : filterWords(filter)
 }
 
-function FilterForm({ filter, columns, onDone }: { filter: Filter | undefined; columns: readonly KnownColumn[]; onDone: (filter: Filter) => void }) {
+function FilterForm({
+  filter,
+  columns,
+  onDone,
+}: {
+  filter: Filter | undefined
+  columns: readonly KnownColumn[]
+  onDone: (filter: Filter) => void
+}) {
   const [column, setColumn] = useState(filter?.column ?? 'state')
   const [op, setOp] = useState<Filter['op']>(filter?.op ?? 'eq')
   const [value, setValue] = useState(() => initialText(filter))
@@ -64,13 +107,27 @@ function FilterForm({ filter, columns, onDone }: { filter: Filter | undefined; c
       className="flex flex-col gap-3"
       onSubmit={(event) => {
         event.preventDefault()
-        onDone({ column, op, ...(needsValue(op) ? { value: readValue(column, op, choosesState && value === '' ? 'running' : value) } : {}) })
+        onDone({
+          column,
+          op,
+          ...(needsValue(op)
+            ? { value: readValue(column, op, choosesState && value === '' ? 'running' : value) }
+            : {}),
+        })
       }}
     >
       <Field label="Column" help="A built-in field, or config.… and summary.… keys.">
         {(props) => (
           <>
-            <Input {...props} list="filter-columns" value={column} onChange={(event) => setColumn(event.target.value)} required autoFocus spellCheck={false} />
+            <Input
+              {...props}
+              list="filter-columns"
+              value={column}
+              onChange={(event) => setColumn(event.target.value)}
+              required
+              autoFocus
+              spellCheck={false}
+            />
             <datalist id="filter-columns">
               {builtInColumns.map((each) => (
                 <option key={each} value={each}>
@@ -96,16 +153,31 @@ function FilterForm({ filter, columns, onDone }: { filter: Filter | undefined; c
         )}
       </Field>
       {needsValue(op) && (
-        <Field label="Value" help={op === 'in' ? 'Several, separated by commas.' : 'Put digits between quotes ("42") to mean text.'}>
+        <Field
+          label="Value"
+          help={
+            op === 'in' ? 'Several, separated by commas.' : 'Put digits between quotes ("42") to mean text.'
+          }
+        >
           {(props) =>
             choosesState ? (
-              <Select {...props} value={value || 'running'} onChange={(event) => setValue(event.target.value)}>
+              <Select
+                {...props}
+                value={value || 'running'}
+                onChange={(event) => setValue(event.target.value)}
+              >
                 {stateChoices.map((each) => (
                   <option key={each}>{each}</option>
                 ))}
               </Select>
             ) : (
-              <Input {...props} type={isInstant && op !== 'in' ? 'datetime-local' : 'text'} value={value} onChange={(event) => setValue(event.target.value)} required />
+              <Input
+                {...props}
+                type={isInstant && op !== 'in' ? 'datetime-local' : 'text'}
+                value={value}
+                onChange={(event) => setValue(event.target.value)}
+                required
+              />
             )
           }
         </Field>

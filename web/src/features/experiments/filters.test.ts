@@ -1,6 +1,13 @@
 import type { Filter } from '@teamgrid/api'
 import { expect, test } from 'vitest'
-import { filtersFromText, filtersToText, filterWords, sortFromText, sortToText, textValue } from './filters.ts'
+import {
+  filtersFromText,
+  filtersToText,
+  filterWords,
+  sortFromText,
+  sortToText,
+  textValue,
+} from './filters.ts'
 
 const hard: Filter[] = [
   { column: 'config.lr', op: 'gt', value: 0.01 },
@@ -23,16 +30,27 @@ test('simple filters are readable in the address bar', () => {
 })
 
 test('a link with a filter that nobody knows any more still opens', () => {
-  expect(filtersFromText('config.lr:gt:0.01~x:frobs:3~:eq:1~y:eq')).toEqual([{ column: 'config.lr', op: 'gt', value: 0.01 }])
+  expect(filtersFromText('config.lr:gt:0.01~x:frobs:3~:eq:1~y:eq')).toEqual([
+    { column: 'config.lr', op: 'gt', value: 0.01 },
+  ])
   expect(filtersFromText('')).toEqual([])
 })
 
 test('typed values become numbers where they read as numbers', () => {
-  expect([textValue(' 1e-3 '), textValue('.5'), textValue('1.2.3'), textValue('"7"'), textValue('adam')]).toEqual([0.001, 0.5, '1.2.3', '7', 'adam'])
+  expect([
+    textValue(' 1e-3 '),
+    textValue('.5'),
+    textValue('1.2.3'),
+    textValue('"7"'),
+    textValue('adam'),
+  ]).toEqual([0.001, 0.5, '1.2.3', '7', 'adam'])
 })
 
 test('filters and sorting in words', () => {
   expect(filterWords(hard[0]!)).toBe('lr > 0.01')
   expect(filterWords({ column: 'created_at', op: 'exists' })).toBe('Created is set')
-  expect(sortFromText(sortToText({ column: 'config.-odd', descending: true }))).toEqual({ column: 'config.-odd', descending: true })
+  expect(sortFromText(sortToText({ column: 'config.-odd', descending: true }))).toEqual({
+    column: 'config.-odd',
+    descending: true,
+  })
 })

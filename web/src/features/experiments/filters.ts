@@ -44,7 +44,14 @@ export function filtersFromText(text: string): Filter[] {
     if (!needsValue(op.data)) return [{ column: unescape(column), op: op.data }]
     if (value === undefined) return []
     const values = value.split(',').map((each) => textValue(unescape(each)))
-    if (op.data === 'in') return [{ column: unescape(column), op: 'in', value: values.map((each) => (typeof each === 'boolean' ? String(each) : each)) }]
+    if (op.data === 'in')
+      return [
+        {
+          column: unescape(column),
+          op: 'in',
+          value: values.map((each) => (typeof each === 'boolean' ? String(each) : each)),
+        },
+      ]
     return [{ column: unescape(column), op: op.data, value: values[0]! }]
   })
 }
@@ -73,7 +80,12 @@ export function valueText(value: string | number | boolean): string {
 
 /** `lr > 0.01`, for a chip. */
 export function filterWords(filter: Filter): string {
-  const value = filter.value === undefined ? '' : Array.isArray(filter.value) ? filter.value.join(', ') : String(filter.value)
+  const value =
+    filter.value === undefined
+      ? ''
+      : Array.isArray(filter.value)
+        ? filter.value.join(', ')
+        : String(filter.value)
   return `${columnWords(filter.column)} ${operatorWords[filter.op]}${needsValue(filter.op) ? ` ${value}` : ''}`
 }
 
@@ -109,7 +121,9 @@ export function sortToText(sort: Sort): string {
 }
 
 export function sortFromText(text: string): Sort {
-  return text.startsWith('-') ? { column: text.slice(1), descending: true } : { column: text, descending: false }
+  return text.startsWith('-')
+    ? { column: text.slice(1), descending: true }
+    : { column: text, descending: false }
 }
 
 function escape(text: string): string {
@@ -117,5 +131,7 @@ function escape(text: string): string {
 }
 
 function unescape(text: string): string {
-  return text.replaceAll(/%(7e|3a|2c|25)/gi, (_, code: string) => String.fromCodePoint(Number.parseInt(code, 16)))
+  return text.replaceAll(/%(7e|3a|2c|25)/gi, (_, code: string) =>
+    String.fromCodePoint(Number.parseInt(code, 16)),
+  )
 }

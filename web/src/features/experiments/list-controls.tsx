@@ -10,7 +10,15 @@ export const defaultSort = '-created_at'
 export type ListView = { q?: string; where?: string; sort?: string }
 
 /** Search, filters and order above the list of experiments. */
-export function ListControls({ view, change, columns }: { view: ListView; change: (next: Partial<ListView>) => void; columns: readonly KnownColumn[] }) {
+export function ListControls({
+  view,
+  change,
+  columns,
+}: {
+  view: ListView
+  change: (next: Partial<ListView>) => void
+  columns: readonly KnownColumn[]
+}) {
   const sort = sortFromText(view.sort ?? defaultSort)
   const setSort = (column: string, descending: boolean) => {
     const next = sortToText({ column, descending })
@@ -18,8 +26,14 @@ export function ListControls({ view, change, columns }: { view: ListView; change
   }
   const groups = [
     { label: 'Built in', columns: ['created_at', 'name', 'state', 'creator', 'duration'] },
-    { label: 'Summary', columns: columns.map((each) => each.column).filter((each) => each.startsWith('summary.')) },
-    { label: 'Config', columns: columns.map((each) => each.column).filter((each) => each.startsWith('config.')) },
+    {
+      label: 'Summary',
+      columns: columns.map((each) => each.column).filter((each) => each.startsWith('summary.')),
+    },
+    {
+      label: 'Config',
+      columns: columns.map((each) => each.column).filter((each) => each.startsWith('config.')),
+    },
   ]
   return (
     <div className="flex flex-col gap-2">
@@ -31,7 +45,13 @@ export function ListControls({ view, change, columns }: { view: ListView; change
         className="w-full"
       />
       <div className="flex items-center gap-1">
-        <Select small aria-label="Sort by" className="min-w-0 flex-1" value={sort.column} onChange={(event) => setSort(event.target.value, sort.descending)}>
+        <Select
+          small
+          aria-label="Sort by"
+          className="min-w-0 flex-1"
+          value={sort.column}
+          onChange={(event) => setSort(event.target.value, sort.descending)}
+        >
           {groups
             .filter((group) => group.columns.length > 0)
             .map((group) => (
@@ -43,9 +63,14 @@ export function ListControls({ view, change, columns }: { view: ListView; change
                 ))}
               </optgroup>
             ))}
-          {!groups.some((group) => group.columns.includes(sort.column)) && <option value={sort.column}>{columnWords(sort.column)}</option>}
+          {!groups.some((group) => group.columns.includes(sort.column)) && (
+            <option value={sort.column}>{columnWords(sort.column)}</option>
+          )}
         </Select>
-        <IconButton label={sort.descending ? 'Descending; press for ascending' : 'Ascending; press for descending'} onClick={() => setSort(sort.column, !sort.descending)}>
+        <IconButton
+          label={sort.descending ? 'Descending; press for ascending' : 'Ascending; press for descending'}
+          onClick={() => setSort(sort.column, !sort.descending)}
+        >
           {sort.descending ? <SortDownIcon /> : <SortUpIcon />}
         </IconButton>
       </div>

@@ -2,7 +2,14 @@ import type { KeyInfo } from '@teamgrid/api'
 import { expect, test } from 'vitest'
 import { matcher, panelSections, shownSlugs, stepKeyOf, toggleShown } from './panels.ts'
 
-const key = (name: string): KeyInfo => ({ key: name, stream: 'history', kind: 'number', type: 'number', count: 1, lastStep: 1 })
+const key = (name: string): KeyInfo => ({
+  key: name,
+  stream: 'history',
+  kind: 'number',
+  type: 'number',
+  count: 1,
+  lastStep: 1,
+})
 
 test('keys stand under their prefix, loose ones first, numbers in human order', () => {
   const keys = ['val/acc', 'loss', 'train/layer10', 'train/layer2', '_step', '_runtime', '/odd'].map(key)
@@ -14,7 +21,9 @@ test('keys stand under their prefix, loose ones first, numbers in human order', 
 })
 
 test('panels are found by a regular expression, or by the text itself when it is none', () => {
-  expect(panelSections(['val/acc', 'train/acc', 'loss'].map(key), '^val|loss').map((each) => each.keys)).toEqual([['loss'], ['val/acc']])
+  expect(
+    panelSections(['val/acc', 'train/acc', 'loss'].map(key), '^val|loss').map((each) => each.keys),
+  ).toEqual([['loss'], ['val/acc']])
   expect(matcher('(acc')('top(ACC)')).toBe(true)
 })
 

@@ -21,7 +21,9 @@ export function panelSections(keys: readonly KeyInfo[], pattern = ''): PanelSect
   }
   return [...sections]
     .map(([name, all]) => ({ name, keys: [...new Set(all)].toSorted(byName) }))
-    .toSorted((a, b) => Number(b.name === looseSection) - Number(a.name === looseSection) || byName(a.name, b.name))
+    .toSorted(
+      (a, b) => Number(b.name === looseSection) - Number(a.name === looseSection) || byName(a.name, b.name),
+    )
 }
 
 export const looseSection = 'Charts'
@@ -54,7 +56,10 @@ export function matcher(pattern: string): (text: string) => boolean {
 export function shownSlugs(show: string | undefined, listed: readonly string[]): string[] {
   if (show === '-') return []
   if (show === undefined) return listed.slice(0, shownByDefault)
-  return show.split(',').filter((slug) => slug !== '').slice(0, shownMax)
+  return show
+    .split(',')
+    .filter((slug) => slug !== '')
+    .slice(0, shownMax)
 }
 
 export const shownByDefault = 10
@@ -72,7 +77,10 @@ export function toggleShown(shown: readonly string[], slug: string): string {
  *
  * @param definitions `key` or `glob` (only `*`) with the key of its axis.
  */
-export function stepKeyOf(key: string, definitions: readonly { key: string | null; glob: string | null; stepKey: string | null }[]): string | undefined {
+export function stepKeyOf(
+  key: string,
+  definitions: readonly { key: string | null; glob: string | null; stepKey: string | null }[],
+): string | undefined {
   const exact = definitions.find((each) => each.key === key && each.stepKey !== null)
   if (exact !== undefined) return exact.stepKey ?? undefined
   const fitting = definitions

@@ -14,11 +14,20 @@ export const rowsQuery = (ref: ProjectRef, query: ExperimentQuery) =>
   api.experiments.query.queryOptions({
     input: { ...ref, ...query },
     placeholderData: keepPreviousData,
-    meta: { live: { on: (query.columns ?? []).some((column) => column.startsWith('summary.')) ? any : changes, project: ref } },
+    meta: {
+      live: {
+        on: (query.columns ?? []).some((column) => column.startsWith('summary.')) ? any : changes,
+        project: ref,
+      },
+    },
   })
 
 export const columnsQuery = (ref: ProjectRef) =>
-  api.experiments.columns.queryOptions({ input: { ...ref, limit: 5000 }, staleTime: 30_000, meta: { live: { on: changes, project: ref } } })
+  api.experiments.columns.queryOptions({
+    input: { ...ref, limit: 5000 },
+    staleTime: 30_000,
+    meta: { live: { on: changes, project: ref } },
+  })
 
 /** One experiment with config and summary. */
 export const experimentQuery = (ref: ExperimentRef) =>
@@ -42,18 +51,30 @@ export const mediaQuery = (ref: ExperimentRef, experimentId: string, key: string
     meta: { live: live(['experiment.logged', 'files.changed'], experimentId) },
   })
 
-const live = (on: readonly LiveMessage['type'][], experimentId: string): LiveMeta => ({ on, experiments: [experimentId] })
+const live = (on: readonly LiveMessage['type'][], experimentId: string): LiveMeta => ({
+  on,
+  experiments: [experimentId],
+})
 
 /** The newest line number and how many lines there are. */
 export const consoleTotalQuery = (ref: ExperimentRef, experimentId: string) =>
-  api.experiments.console.queryOptions({ input: { ...ref, last: true, limit: 1 }, meta: { live: live(['console.written'], experimentId) } })
+  api.experiments.console.queryOptions({
+    input: { ...ref, last: true, limit: 1 },
+    meta: { live: live(['console.written'], experimentId) },
+  })
 
 export const consolePageQuery = (ref: ExperimentRef, experimentId: string, from: number, limit: number) =>
-  api.experiments.console.queryOptions({ input: { ...ref, from, limit }, meta: { live: live(['console.written'], experimentId) } })
+  api.experiments.console.queryOptions({
+    input: { ...ref, from, limit },
+    meta: { live: live(['console.written'], experimentId) },
+  })
 
 export const consoleSearchQuery = (ref: ExperimentRef, experimentId: string, search: string) =>
   queryOptions({
-    ...api.experiments.console.queryOptions({ input: { ...ref, search, limit: 10_000 }, meta: { live: live(['console.written'], experimentId) } }),
+    ...api.experiments.console.queryOptions({
+      input: { ...ref, search, limit: 10_000 },
+      meta: { live: live(['console.written'], experimentId) },
+    }),
     enabled: search !== '',
     placeholderData: keepPreviousData,
   })

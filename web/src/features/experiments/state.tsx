@@ -35,9 +35,24 @@ const explanations: Record<ExperimentState, string> = {
 }
 
 /** Each state has its own shape, so that colour never speaks alone. */
-export function StateShape({ state, className = 'size-3.5' }: { state: ExperimentState; className?: string }) {
+export function StateShape({
+  state,
+  className = 'size-3.5',
+}: {
+  state: ExperimentState
+  className?: string
+}) {
   return (
-    <svg viewBox="0 0 14 14" aria-hidden className={`shrink-0 ${colours[state]} ${className}`} fill="none" stroke="currentColor" strokeWidth="1.8" strokeLinecap="round" strokeLinejoin="round">
+    <svg
+      viewBox="0 0 14 14"
+      aria-hidden
+      className={`shrink-0 ${colours[state]} ${className}`}
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="1.8"
+      strokeLinecap="round"
+      strokeLinejoin="round"
+    >
       {shape(state)}
     </svg>
   )
@@ -51,7 +66,13 @@ function shape(state: ExperimentState) {
       return (
         <>
           <circle cx="7" cy="7" r="3" fill="currentColor" stroke="none" />
-          <circle cx="7" cy="7" r="5.5" strokeWidth="1.2" className="origin-center [animation:pulse-ring_1.8s_ease-out_infinite]" />
+          <circle
+            cx="7"
+            cy="7"
+            r="5.5"
+            strokeWidth="1.2"
+            className="origin-center [animation:pulse-ring_1.8s_ease-out_infinite]"
+          />
         </>
       )
     case 'finished':
@@ -75,7 +96,10 @@ function shape(state: ExperimentState) {
 export function StateBadge({ state, stopRequested }: { state: ExperimentState; stopRequested?: boolean }) {
   const stopping = stopRequested === true && !endedStates.includes(state)
   return (
-    <span className="inline-flex items-center gap-1.5 whitespace-nowrap" title={stopping ? 'Asked to stop; the script obeys at its next sign of life' : explanations[state]}>
+    <span
+      className="inline-flex items-center gap-1.5 whitespace-nowrap"
+      title={stopping ? 'Asked to stop; the script obeys at its next sign of life' : explanations[state]}
+    >
       <StateShape state={state} />
       {stopping ? 'Stopping' : words[state]}
     </span>

@@ -7,7 +7,12 @@ const tones = { info: 'plain', warn: 'warn', error: 'bad' } as const
 
 /** What scripts reported with `wandb.alert`. */
 export function AlertList({ alerts, team }: { alerts: readonly Alert[]; team: string }) {
-  if (alerts.length === 0) return <p className="px-4 py-3 text-[13px] text-ink-faint">None. Scripts report with run.alert(title, text).</p>
+  if (alerts.length === 0)
+    return (
+      <p className="px-4 py-3 text-[13px] text-ink-faint">
+        None. Scripts report with run.alert(title, text).
+      </p>
+    )
   return (
     <ul className="divide-y divide-line text-[13px]">
       {alerts.map((alert) => (
@@ -19,7 +24,9 @@ export function AlertList({ alerts, team }: { alerts: readonly Alert[]; team: st
               <Ago at={alert.createdAt} />
             </span>
           </div>
-          {alert.text !== '' && <p className="mt-0.5 line-clamp-3 break-words whitespace-pre-line text-ink-soft">{alert.text}</p>}
+          {alert.text !== '' && (
+            <p className="mt-0.5 line-clamp-3 break-words whitespace-pre-line text-ink-soft">{alert.text}</p>
+          )}
           {alert.experiment !== null && (
             <Link
               to="/$team/$project/runs/$id"

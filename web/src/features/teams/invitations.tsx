@@ -44,7 +44,9 @@ export function Invitations({ team }: { team: Team }) {
           )}
         </Field>
         <div className="min-w-52 flex-1">
-          <Field label="Only for this e-mail (optional)">{(props) => <Input {...props} name="email" type="email" className="w-full" />}</Field>
+          <Field label="Only for this e-mail (optional)">
+            {(props) => <Input {...props} name="email" type="email" className="w-full" />}
+          </Field>
         </div>
         <Button type="submit" look="primary" busy={busy} refused={refused} className="h-9">
           Make invitation link

@@ -13,7 +13,12 @@ import { tell, tellError } from '../../ui/toast.tsx'
 import { Tip } from '../../ui/tooltip.tsx'
 import { membersQuery } from './queries.ts'
 
-export const roleWords = { admin: 'Admin', member: 'Member', viewer: 'View only', service: 'Service' } as const
+export const roleWords = {
+  admin: 'Admin',
+  member: 'Member',
+  viewer: 'View only',
+  service: 'Service',
+} as const
 export const roleSays = {
   admin: 'Everything, also other people’s work; invites, removes, sets the policy',
   member: 'Logs and works; touches other people’s work as the policy allows',
@@ -39,7 +44,11 @@ export function Members({ team }: { team: Team }) {
   }
   const editRefused = refused('member:edit')
   return (
-    <Section title="Members" {...(members.data === undefined ? {} : { says: `${members.data.length}` })} flush>
+    <Section
+      title="Members"
+      {...(members.data === undefined ? {} : { says: `${members.data.length}` })}
+      flush
+    >
       {members.isPending && <SkeletonRows rows={3} />}
       {members.isError && <Problem error={members.error} retry={() => void members.refetch()} />}
       {members.data !== undefined && (
@@ -49,7 +58,8 @@ export function Members({ team }: { team: Team }) {
             .map((member) => (
               <tr key={member.userId}>
                 <td>
-                  <span className="font-medium">{member.name || member.username}</span> <span className="text-ink-faint">{member.username}</span>
+                  <span className="font-medium">{member.name || member.username}</span>{' '}
+                  <span className="text-ink-faint">{member.username}</span>
                   {isSelf(member) && <span className="ml-1.5 text-ink-faint">(you)</span>}
                 </td>
                 <td>
@@ -59,14 +69,18 @@ export function Members({ team }: { team: Team }) {
                       aria-label={`Role of ${member.username}`}
                       value={member.role}
                       title={roleSays[member.role]}
-                      onChange={(event) => changeRole(member, event.target.value as 'admin' | 'member' | 'viewer')}
+                      onChange={(event) =>
+                        changeRole(member, event.target.value as 'admin' | 'member' | 'viewer')
+                      }
                     >
                       <option value="admin">Admin</option>
                       <option value="member">Member</option>
                       <option value="viewer">View only</option>
                     </Select>
                   ) : (
-                    <Tip says={`${roleSays[member.role]}.${editRefused === undefined ? '' : `\n${editRefused}`}`}>
+                    <Tip
+                      says={`${roleSays[member.role]}.${editRefused === undefined ? '' : `\n${editRefused}`}`}
+                    >
                       <span tabIndex={0}>
                         <Tag>{roleWords[member.role]}</Tag>
                       </span>
@@ -77,7 +91,12 @@ export function Members({ team }: { team: Team }) {
                   <Ago at={member.joinedAt} />
                 </td>
                 <td className="text-right">
-                  <Button small look="danger" refused={refused(isSelf(member) ? 'team:leave' : 'member:remove')} onClick={() => setRemoving(member)}>
+                  <Button
+                    small
+                    look="danger"
+                    refused={refused(isSelf(member) ? 'team:leave' : 'member:remove')}
+                    onClick={() => setRemoving(member)}
+                  >
                     {isSelf(member) ? 'Leave' : 'Remove'}
                   </Button>
                 </td>
@@ -88,7 +107,11 @@ export function Members({ team }: { team: Team }) {
       <Confirm
         open={removing !== undefined}
         onClose={() => setRemoving(undefined)}
-        title={removing !== undefined && isSelf(removing) ? `Leave ${team.slug}?` : `Remove ${removing?.username} from ${team.slug}?`}
+        title={
+          removing !== undefined && isSelf(removing)
+            ? `Leave ${team.slug}?`
+            : `Remove ${removing?.username} from ${team.slug}?`
+        }
         says="Access through browsers and API keys ends at once. The experiments stay with the team."
         verb={removing !== undefined && isSelf(removing) ? 'Leave' : 'Remove'}
         act={async () => {

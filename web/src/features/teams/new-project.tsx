@@ -12,7 +12,11 @@ export function NewProject({ team, open, onClose }: { team: string; open: boolea
   const navigate = useNavigate()
   const { busy, error, onSubmit } = useSubmit(async (form) => {
     const description = fieldOf(form, 'description').trim()
-    const made = await grid.projects.create({ team, name: fieldOf(form, 'name').trim(), ...(description === '' ? {} : { description }) })
+    const made = await grid.projects.create({
+      team,
+      name: fieldOf(form, 'name').trim(),
+      ...(description === '' ? {} : { description }),
+    })
     await queries.invalidateQueries({ queryKey: api.projects.key() })
     onClose()
     await navigate({ to: '/$team/$project', params: { team, project: made.name } })
@@ -23,7 +27,9 @@ export function NewProject({ team, open, onClose }: { team: string; open: boolea
         <Field label="Name" {...(error === undefined ? {} : { error: error.message })}>
           {(props) => <Input {...props} name="name" required maxLength={128} autoFocus spellCheck={false} />}
         </Field>
-        <Field label="What it is about (optional)">{(props) => <TextArea {...props} name="description" rows={3} maxLength={20_000} />}</Field>
+        <Field label="What it is about (optional)">
+          {(props) => <TextArea {...props} name="description" rows={3} maxLength={20_000} />}
+        </Field>
         <Button type="submit" look="primary" busy={busy} className="self-end">
           Make project
         </Button>

@@ -33,7 +33,18 @@ export function OrganisationSettings() {
           change.mutate({ organisation: fieldOf(new FormData(event.currentTarget), 'organisation').trim() })
         }}
       >
-        <Field label="Name">{(props) => <Input {...props} name="organisation" required maxLength={200} defaultValue={about.data.organisation} className="w-72" />}</Field>
+        <Field label="Name">
+          {(props) => (
+            <Input
+              {...props}
+              name="organisation"
+              required
+              maxLength={200}
+              defaultValue={about.data.organisation}
+              className="w-72"
+            />
+          )}
+        </Field>
         <Button type="submit" busy={change.isPending} className="h-9">
           Save
         </Button>
@@ -56,7 +67,10 @@ export function AllTeams() {
   const [making, setMaking] = useState(false)
   const { busy, error, onSubmit } = useSubmit(async (form) => {
     const name = fieldOf(form, 'name').trim()
-    const made = await grid.teams.create({ slug: fieldOf(form, 'slug').trim(), ...(name === '' ? {} : { name }) })
+    const made = await grid.teams.create({
+      slug: fieldOf(form, 'slug').trim(),
+      ...(name === '' ? {} : { name }),
+    })
     await queries.invalidateQueries()
     await navigate({ to: '/teams/$team', params: { team: made.slug } })
   })
@@ -73,7 +87,9 @@ export function AllTeams() {
     >
       {teams.isPending && <SkeletonRows rows={2} />}
       {teams.isError && <Problem error={teams.error} retry={() => void teams.refetch()} />}
-      {teams.data !== undefined && shared.length === 0 && <p className="px-4 py-3 text-ink-faint">No teams yet.</p>}
+      {teams.data !== undefined && shared.length === 0 && (
+        <p className="px-4 py-3 text-ink-faint">No teams yet.</p>
+      )}
       {shared.length > 0 && (
         <PlainTable label="Teams" head={['Team', 'Members', 'Projects', 'Running', 'Policy', 'Made']}>
           {shared.map((team) => (
@@ -98,10 +114,26 @@ export function AllTeams() {
       )}
       <Dialog open={making} onClose={() => setMaking(false)} title="New team">
         <form onSubmit={onSubmit} className="flex flex-col gap-3">
-          <Field label="Short name" help="In addresses and scripts: wandb.init(entity=…). It stays." {...(error === undefined ? {} : { error: error.message })}>
-            {(props) => <Input {...props} name="slug" required maxLength={64} autoFocus autoCapitalize="none" spellCheck={false} />}
+          <Field
+            label="Short name"
+            help="In addresses and scripts: wandb.init(entity=…). It stays."
+            {...(error === undefined ? {} : { error: error.message })}
+          >
+            {(props) => (
+              <Input
+                {...props}
+                name="slug"
+                required
+                maxLength={64}
+                autoFocus
+                autoCapitalize="none"
+                spellCheck={false}
+              />
+            )}
           </Field>
-          <Field label="Full name (optional)">{(props) => <Input {...props} name="name" maxLength={200} />}</Field>
+          <Field label="Full name (optional)">
+            {(props) => <Input {...props} name="name" maxLength={200} />}
+          </Field>
           <Button type="submit" look="primary" busy={busy} className="self-end">
             Make team
           </Button>

@@ -21,7 +21,11 @@ export function People({ search, onSearch }: { search: string; onSearch: (search
   const queries = useQueryClient()
   const people = useInfiniteQuery(
     api.users.list.infiniteOptions({
-      input: (cursor: string | undefined) => ({ limit: 50, ...(search === '' ? {} : { search }), ...(cursor === undefined ? {} : { cursor }) }),
+      input: (cursor: string | undefined) => ({
+        limit: 50,
+        ...(search === '' ? {} : { search }),
+        ...(cursor === undefined ? {} : { cursor }),
+      }),
       initialPageParam: undefined,
       getNextPageParam: (last) => last.nextCursor ?? undefined,
     }),
@@ -43,7 +47,15 @@ export function People({ search, onSearch }: { search: string; onSearch: (search
       flush
       actions={
         <>
-          <Input small type="search" aria-label="Search people" placeholder="Search people" defaultValue={search} onChange={(event) => onSearch(event.target.value)} className="w-36" />
+          <Input
+            small
+            type="search"
+            aria-label="Search people"
+            placeholder="Search people"
+            defaultValue={search}
+            onChange={(event) => onSearch(event.target.value)}
+            className="w-36"
+          />
           <Button small look="primary" onClick={() => setMaking(true)}>
             New person
           </Button>
@@ -57,8 +69,10 @@ export function People({ search, onSearch }: { search: string; onSearch: (search
           {rows.map((person) => (
             <tr key={person.id} className={person.disabled ? 'opacity-60' : ''}>
               <td>
-                <span className="font-medium">{person.name || person.username}</span> <span className="text-ink-faint">{person.username}</span>{' '}
-                {person.kind === 'service' && <Tag>service</Tag>} {person.disabled && <Tag tone="bad">disabled</Tag>}
+                <span className="font-medium">{person.name || person.username}</span>{' '}
+                <span className="text-ink-faint">{person.username}</span>{' '}
+                {person.kind === 'service' && <Tag>service</Tag>}{' '}
+                {person.disabled && <Tag tone="bad">disabled</Tag>}
               </td>
               <td className="text-ink-soft">{person.email}</td>
               <td>
@@ -69,7 +83,12 @@ export function People({ search, onSearch }: { search: string; onSearch: (search
                     small
                     aria-label={`Organisation role of ${person.username}`}
                     value={person.organisationRole}
-                    onChange={(event) => change({ username: person.username, organisationRole: event.target.value as User['organisationRole'] })}
+                    onChange={(event) =>
+                      change({
+                        username: person.username,
+                        organisationRole: event.target.value as User['organisationRole'],
+                      })
+                    }
                   >
                     <option value="admin">admin</option>
                     <option value="billing">billing</option>
@@ -101,9 +120,15 @@ export function People({ search, onSearch }: { search: string; onSearch: (search
                     </MenuItem>
                   )}
                   {person.disabled ? (
-                    <MenuItem onSelect={() => change({ username: person.username, disabled: false })}>Enable</MenuItem>
+                    <MenuItem onSelect={() => change({ username: person.username, disabled: false })}>
+                      Enable
+                    </MenuItem>
                   ) : (
-                    <MenuItem danger refused={person.id === me?.user.id ? 'You cannot disable yourself.' : undefined} onSelect={() => setDisabling(person)}>
+                    <MenuItem
+                      danger
+                      refused={person.id === me?.user.id ? 'You cannot disable yourself.' : undefined}
+                      onSelect={() => setDisabling(person)}
+                    >
                       Disable
                     </MenuItem>
                   )}
@@ -121,10 +146,16 @@ export function People({ search, onSearch }: { search: string; onSearch: (search
         </div>
       )}
       <NewPerson open={making} onClose={() => setMaking(false)} onLink={setResetLink} />
-      <Dialog open={resetLink !== undefined} onClose={() => setResetLink(undefined)} title={`Password link for ${resetLink?.username}`}>
+      <Dialog
+        open={resetLink !== undefined}
+        onClose={() => setResetLink(undefined)}
+        title={`Password link for ${resetLink?.username}`}
+      >
         {resetLink !== undefined && (
           <div className="flex flex-col gap-2">
-            <p className="text-ink-soft">Send it to {resetLink.username}. It works once, for a day, and sets a new password.</p>
+            <p className="text-ink-soft">
+              Send it to {resetLink.username}. It works once, for a day, and sets a new password.
+            </p>
             <CommandBlock text={resetLink.url} />
           </div>
         )}
@@ -144,7 +175,15 @@ export function People({ search, onSearch }: { search: string; onSearch: (search
   )
 }
 
-function NewPerson({ open, onClose, onLink }: { open: boolean; onClose: () => void; onLink: (link: { username: string; url: string }) => void }) {
+function NewPerson({
+  open,
+  onClose,
+  onLink,
+}: {
+  open: boolean
+  onClose: () => void
+  onLink: (link: { username: string; url: string }) => void
+}) {
   const queries = useQueryClient()
   const { busy, error, onSubmit } = useSubmit(async (form) => {
     const username = fieldOf(form, 'username').trim()
@@ -157,7 +196,11 @@ function NewPerson({ open, onClose, onLink }: { open: boolean; onClose: () => vo
   return (
     <Dialog open={open} onClose={onClose} title="New person">
       <form onSubmit={onSubmit} className="flex flex-col gap-3">
-        <Field label="Username">{(props) => <Input {...props} name="username" required maxLength={64} autoFocus autoCapitalize="none" />}</Field>
+        <Field label="Username">
+          {(props) => (
+            <Input {...props} name="username" required maxLength={64} autoFocus autoCapitalize="none" />
+          )}
+        </Field>
         <Field label="E-mail" {...(error === undefined ? {} : { error: error.message })}>
           {(props) => <Input {...props} name="email" type="email" required />}
         </Field>

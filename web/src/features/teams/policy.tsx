@@ -1,4 +1,10 @@
-import { booleanSwitchKeys, describeSwitch, isSetByOrganisation, policyPresetNames, type Team } from '@teamgrid/api'
+import {
+  booleanSwitchKeys,
+  describeSwitch,
+  isSetByOrganisation,
+  policyPresetNames,
+  type Team,
+} from '@teamgrid/api'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { grid } from '../../lib/client.ts'
 import { useRefusal } from '../../lib/me.ts'
@@ -20,7 +26,8 @@ export function PolicySettings({ team }: { team: Team }) {
   const queries = useQueryClient()
   const refused = useRefusal(team)
   const change = useMutation({
-    mutationFn: (input: { preset?: string; overrides?: Record<string, boolean | string> }) => grid.teams.setPolicy({ team: team.slug, ...input }),
+    mutationFn: (input: { preset?: string; overrides?: Record<string, boolean | string> }) =>
+      grid.teams.setPolicy({ team: team.slug, ...input }),
     onSuccess: async () => {
       tell('Policy saved')
       await queries.invalidateQueries()
@@ -35,7 +42,13 @@ export function PolicySettings({ team }: { team: Team }) {
         <div className="max-w-md">
           <Field label="Preset">
             {(props) => (
-              <Select {...props} className="w-full" value={team.policy.preset} disabled={no !== undefined} onChange={(event) => change.mutate({ preset: event.target.value, overrides: {} })}>
+              <Select
+                {...props}
+                className="w-full"
+                value={team.policy.preset}
+                disabled={no !== undefined}
+                onChange={(event) => change.mutate({ preset: event.target.value, overrides: {} })}
+              >
                 {policyPresetNames.map((name) => (
                   <option key={name} value={name}>
                     {presetWords[name] ?? name}
@@ -57,7 +70,12 @@ export function PolicySettings({ team }: { team: Team }) {
                     label={describeSwitch(key)}
                     checked={switches[key] === true}
                     disabled={locked !== undefined || change.isPending}
-                    onChange={(event) => change.mutate({ preset: team.policy.preset, overrides: { ...overrides, [key]: event.target.checked } })}
+                    onChange={(event) =>
+                      change.mutate({
+                        preset: team.policy.preset,
+                        overrides: { ...overrides, [key]: event.target.checked },
+                      })
+                    }
                     className="items-start"
                   />
                 </span>

@@ -9,11 +9,16 @@ export const projectsQuery = (team: string) =>
   })
 
 export const projectQuery = (team: string, project: string) =>
-  api.projects.get.queryOptions({ input: { team, project }, meta: { live: { on: ['project.changed', 'experiment.changed'], self: true } } })
+  api.projects.get.queryOptions({
+    input: { team, project },
+    meta: { live: { on: ['project.changed', 'experiment.changed'], self: true } },
+  })
 
-export const teamQuery = (team: string) => api.teams.get.queryOptions({ input: { team }, meta: { live: { on: ['team.changed'] } } })
+export const teamQuery = (team: string) =>
+  api.teams.get.queryOptions({ input: { team }, meta: { live: { on: ['team.changed'] } } })
 
-export const membersQuery = (team: string) => api.teams.members.queryOptions({ input: { team }, meta: { live: { on: ['team.changed'] } } })
+export const membersQuery = (team: string) =>
+  api.teams.members.queryOptions({ input: { team }, meta: { live: { on: ['team.changed'] } } })
 
 export const invitationsQuery = (team: string) =>
   api.teams.invitations.queryOptions({ input: { team }, meta: { live: { on: ['team.changed'] } } })
@@ -21,8 +26,15 @@ export const invitationsQuery = (team: string) =>
 export const activityQuery = (team: string) =>
   api.teams.activity.queryOptions({ input: { team, limit: 50 }, meta: { live: { on: ['team.changed'] } } })
 
-export const statusQuery = (input: { team?: string; scope: 'mine' | 'global'; show: 'active' | 'history'; limit: number }) =>
-  api.experiments.status.queryOptions({ input, meta: { live: { on: ['experiment.changed'] } } })
+export const statusQuery = (input: {
+  team?: string
+  scope: 'mine' | 'global'
+  show: 'active' | 'history'
+  limit: number
+}) => api.experiments.status.queryOptions({ input, meta: { live: { on: ['experiment.changed'] } } })
 
 export const alertsQuery = (team: string, limit = 10) =>
-  api.experiments.alerts.queryOptions({ input: { team, limit }, meta: { live: { on: ['experiment.changed'] } } })
+  api.experiments.alerts.queryOptions({
+    input: { team, limit },
+    meta: { live: { on: ['experiment.changed'] } },
+  })

@@ -24,7 +24,10 @@ export function ServiceAccounts({ team, showKey }: { team: Team; showKey: (secre
   const accounts = members.data?.filter((member) => member.kind === 'service') ?? []
   const again = () => queries.invalidateQueries({ queryKey: api.teams.key() })
   const { busy, error, onSubmit } = useSubmit(async (form) => {
-    const made = await grid.teams.createServiceAccount({ team: team.slug, username: fieldOf(form, 'username').trim() })
+    const made = await grid.teams.createServiceAccount({
+      team: team.slug,
+      username: fieldOf(form, 'username').trim(),
+    })
     setNaming(false)
     setSecret(made.key.secret)
     await again()
@@ -62,13 +65,23 @@ export function ServiceAccounts({ team, showKey }: { team: Team; showKey: (secre
               </td>
               <td className="align-top">
                 <div className="flex justify-end gap-2">
-                  <Button small aria-expanded={open === account.username} refused={may('service:create')} onClick={() => setOpen(open === account.username ? undefined : account.username)}>
+                  <Button
+                    small
+                    aria-expanded={open === account.username}
+                    refused={may('service:create')}
+                    onClick={() => setOpen(open === account.username ? undefined : account.username)}
+                  >
                     Keys
                   </Button>
                   <Button small refused={may('service:create')} onClick={() => newKey(account)}>
                     New key
                   </Button>
-                  <Button small look="danger" refused={may('service:revoke')} onClick={() => setRemoving(account)}>
+                  <Button
+                    small
+                    look="danger"
+                    refused={may('service:revoke')}
+                    onClick={() => setRemoving(account)}
+                  >
                     Remove
                   </Button>
                 </div>
@@ -80,14 +93,27 @@ export function ServiceAccounts({ team, showKey }: { team: Team; showKey: (secre
       <Dialog open={naming} onClose={() => setNaming(false)} title="New service account">
         <form onSubmit={onSubmit} className="flex flex-col gap-3">
           <Field label="Username" {...(error === undefined ? {} : { error: error.message })}>
-            {(props) => <Input {...props} name="username" required maxLength={64} placeholder={`${team.slug}-ci`} autoFocus />}
+            {(props) => (
+              <Input
+                {...props}
+                name="username"
+                required
+                maxLength={64}
+                placeholder={`${team.slug}-ci`}
+                autoFocus
+              />
+            )}
           </Field>
           <Button type="submit" look="primary" busy={busy} className="self-end">
             Make account and key
           </Button>
         </form>
       </Dialog>
-      <Dialog open={secret !== undefined} onClose={() => setSecret(undefined)} title="API key of the service account">
+      <Dialog
+        open={secret !== undefined}
+        onClose={() => setSecret(undefined)}
+        title="API key of the service account"
+      >
         {secret !== undefined && showKey(secret)}
       </Dialog>
       <Confirm
@@ -120,7 +146,15 @@ function ServiceKeys({ team, username }: { team: string; username: string }) {
         <li key={key.id} className="flex items-center gap-2 text-ink-soft">
           <span>{key.name}</span>
           <span className="font-mono">…{key.hint}</span>
-          <span className="text-ink-faint">{key.lastUsedAt === null ? 'never used' : <>used <Ago at={key.lastUsedAt} /></>}</span>
+          <span className="text-ink-faint">
+            {key.lastUsedAt === null ? (
+              'never used'
+            ) : (
+              <>
+                used <Ago at={key.lastUsedAt} />
+              </>
+            )}
+          </span>
           <Button small look="danger" onClick={() => revoke(key.id)}>
             Revoke
           </Button>

@@ -4,7 +4,13 @@ import { formatDuration } from '../../lib/format.ts'
 import { Tag } from '../../ui/feedback.tsx'
 import { Ago } from '../../ui/time.tsx'
 
-const tones = { queued: 'plain', running: 'accent', succeeded: 'good', failed: 'bad', cancelled: 'warn' } as const
+const tones = {
+  queued: 'plain',
+  running: 'accent',
+  succeeded: 'good',
+  failed: 'bad',
+  cancelled: 'warn',
+} as const
 const shapes = { queued: '○', running: '●', succeeded: '✓', failed: '✕', cancelled: '■' } as const
 
 /** What runs now, or ran lately, one line per run. */
@@ -13,7 +19,10 @@ export function StatusList({ rows, none }: { rows: readonly StatusRow[]; none: s
   return (
     <ul className="divide-y divide-line">
       {rows.map((row) => (
-        <li key={`${row.team}/${row.project}/${row.run}/${row.createdAt}`} className="flex items-center gap-3 px-4 py-2 text-[13px] hover:bg-hover">
+        <li
+          key={`${row.team}/${row.project}/${row.run}/${row.createdAt}`}
+          className="flex items-center gap-3 px-4 py-2 text-[13px] hover:bg-hover"
+        >
           <Tag tone={tones[row.status]}>
             <span aria-hidden className="mr-1">
               {shapes[row.status]}
@@ -46,4 +55,5 @@ export function StatusList({ rows, none }: { rows: readonly StatusRow[]; none: s
 }
 
 /** The escapes that filters use in addresses. */
-const encodeFilter = (text: string) => text.replaceAll(/[~:,%]/g, (char) => `%${char.codePointAt(0)!.toString(16)}`)
+const encodeFilter = (text: string) =>
+  text.replaceAll(/[~:,%]/g, (char) => `%${char.codePointAt(0)!.toString(16)}`)

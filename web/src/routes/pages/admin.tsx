@@ -12,13 +12,21 @@ export function AdminPage() {
   const { q } = route.useSearch()
   const navigate = route.useNavigate()
   if (me?.user.organisationRole !== 'admin') {
-    return <EmptyState title="For organisation admins" says="Your account is a member of the organisation. Ask an organisation admin to make teams or people." />
+    return (
+      <EmptyState
+        title="For organisation admins"
+        says="Your account is a member of the organisation. Ask an organisation admin to make teams or people."
+      />
+    )
   }
   return (
     <Page title="Organisation" wide>
       <OrganisationSettings />
       <AllTeams />
-      <People search={q ?? ''} onSearch={(next) => void navigate({ search: next === '' ? {} : { q: next }, replace: true })} />
+      <People
+        search={q ?? ''}
+        onSearch={(next) => void navigate({ search: next === '' ? {} : { q: next }, replace: true })}
+      />
     </Page>
   )
 }

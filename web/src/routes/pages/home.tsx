@@ -34,12 +34,16 @@ export function HomePage() {
           <Section title="Running now" flush>
             {active.isPending && <SkeletonRows rows={3} />}
             {active.isError && <Problem error={active.error} retry={() => void active.refetch()} />}
-            {active.data !== undefined && <StatusList rows={active.data.items} none="Nothing runs at the moment." />}
+            {active.data !== undefined && (
+              <StatusList rows={active.data.items} none="Nothing runs at the moment." />
+            )}
           </Section>
           <Section title="Failed lately" flush>
             {ended.isPending && <SkeletonRows rows={3} />}
             {ended.isError && <Problem error={ended.error} retry={() => void ended.refetch()} />}
-            {ended.data !== undefined && <StatusList rows={failed} none="Nothing failed among the last runs." />}
+            {ended.data !== undefined && (
+              <StatusList rows={failed} none="Nothing failed among the last runs." />
+            )}
           </Section>
         </div>
       )}
@@ -51,10 +55,18 @@ export function HomePage() {
           <Section
             key={team.id}
             title={team.name || team.slug}
-            says={team.kind === 'personal' ? 'personal' : `${plural(team.members, 'member')}, you are ${team.role ?? 'organisation admin'}`}
+            says={
+              team.kind === 'personal'
+                ? 'personal'
+                : `${plural(team.members, 'member')}, you are ${team.role ?? 'organisation admin'}`
+            }
             flush
             actions={
-              <Link to="/$team" params={{ team: team.slug }} className="text-[13px] text-accent hover:underline">
+              <Link
+                to="/$team"
+                params={{ team: team.slug }}
+                className="text-[13px] text-accent hover:underline"
+              >
                 {list.length > projectsPerTeam ? `All ${list.length} projects` : 'Open team'}
               </Link>
             }
@@ -64,7 +76,8 @@ export function HomePage() {
             {query?.data !== undefined &&
               (list.length === 0 ? (
                 <p className="px-4 py-3 text-[13px] text-ink-faint">
-                  No projects yet. <code className="font-mono">wandb.init(entity="{team.slug}", project="…")</code> makes one.
+                  No projects yet.{' '}
+                  <code className="font-mono">wandb.init(entity="{team.slug}", project="…")</code> makes one.
                 </p>
               ) : (
                 <ProjectTable projects={list.slice(0, projectsPerTeam)} />

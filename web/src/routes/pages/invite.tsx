@@ -8,7 +8,12 @@ import { Button } from '../../ui/button.tsx'
 import { SkeletonRows } from '../../ui/feedback.tsx'
 
 const route = getRouteApi('/invite/$token')
-const roleWords = { admin: 'as an admin', member: 'as a member', viewer: 'as a viewer', service: 'as a service account' }
+const roleWords = {
+  admin: 'as an admin',
+  member: 'as a member',
+  viewer: 'as a viewer',
+  service: 'as a service account',
+}
 
 /** Joins a team: with the account one is signed in with, or with a new one. */
 export function InvitePage() {
@@ -25,7 +30,10 @@ export function InvitePage() {
   if (invitation.isPending || me.isPending) return <SkeletonRows className="mx-auto max-w-sm py-20" />
   if (invitation.isError) {
     return (
-      <Door title="This invitation does not work" says="It was used, revoked, or has expired. Ask for a new link.">
+      <Door
+        title="This invitation does not work"
+        says="It was used, revoked, or has expired. Ask for a new link."
+      >
         <Link to="/" className="text-accent hover:underline">
           Go to my teams
         </Link>

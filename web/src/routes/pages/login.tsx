@@ -28,7 +28,9 @@ export function LoginPage() {
   if (about.data?.setupNeeded === true) {
     return (
       <Door title="Welcome to Teamgrid" says="This server has no people yet.">
-        <p className="text-ink-soft">Its first admin opens the one-time link that the server printed when it started.</p>
+        <p className="text-ink-soft">
+          Its first admin opens the one-time link that the server printed when it started.
+        </p>
       </Door>
     )
   }
@@ -37,11 +39,19 @@ export function LoginPage() {
     return (
       <Door
         title="Create an account"
-        {...(open ? {} : { says: 'This server takes new people by invitation only. Ask a team admin for an invitation link.' })}
+        {...(open
+          ? {}
+          : {
+              says: 'This server takes new people by invitation only. Ask a team admin for an invitation link.',
+            })}
         foot={
           <>
             Have an account?{' '}
-            <Link to="/login" search={next === undefined ? {} : { next }} className="text-accent hover:underline">
+            <Link
+              to="/login"
+              search={next === undefined ? {} : { next }}
+              className="text-accent hover:underline"
+            >
               Sign in
             </Link>
           </>
@@ -59,7 +69,11 @@ export function LoginPage() {
         about.data?.signUpOpen === true ? (
           <>
             New here?{' '}
-            <Link to="/login" search={{ signup: true, ...(next === undefined ? {} : { next }) }} className="text-accent hover:underline">
+            <Link
+              to="/login"
+              search={{ signup: true, ...(next === undefined ? {} : { next }) }}
+              className="text-accent hover:underline"
+            >
               Create an account
             </Link>
           </>
@@ -68,7 +82,11 @@ export function LoginPage() {
         )
       }
     >
-      {about.isError ? <EmptyState title="The server does not answer" says="Try again in a moment." /> : <SignInForm onDone={enter} />}
+      {about.isError ? (
+        <EmptyState title="The server does not answer" says="Try again in a moment." />
+      ) : (
+        <SignInForm onDone={enter} />
+      )}
     </Door>
   )
 }

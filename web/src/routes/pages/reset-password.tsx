@@ -23,7 +23,10 @@ export function ResetPasswordPage() {
   )
   if (token === undefined) {
     return (
-      <Door title="Set a new password" says="This address lacks the token of a reset link. An organisation admin can make a link for you.">
+      <Door
+        title="Set a new password"
+        says="This address lacks the token of a reset link. An organisation admin can make a link for you."
+      >
         {toSignIn}
       </Door>
     )
@@ -39,7 +42,18 @@ export function ResetPasswordPage() {
     <Door title="Set a new password">
       <form onSubmit={onSubmit} className="flex flex-col gap-3">
         <Field label="New password" help="At least 8 characters.">
-          {(props) => <Input {...props} name="password" type="password" autoComplete="new-password" required minLength={8} maxLength={128} autoFocus />}
+          {(props) => (
+            <Input
+              {...props}
+              name="password"
+              type="password"
+              autoComplete="new-password"
+              required
+              minLength={8}
+              maxLength={128}
+              autoFocus
+            />
+          )}
         </Field>
         <FormError error={error} />
         <Button type="submit" look="primary" busy={busy} className="h-9">

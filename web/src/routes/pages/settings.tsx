@@ -6,7 +6,8 @@ import { Page } from '../../ui/layout.tsx'
 export function SettingsPage() {
   const me = useMe()
   // Every person has a personal team as its admin, so everybody may hold a key; view-only is per team.
-  const refused = me?.user.kind === 'service' ? 'Keys of a service account are managed by its team’s admins.' : undefined
+  const refused =
+    me?.user.kind === 'service' ? 'Keys of a service account are managed by its team’s admins.' : undefined
   return (
     <Page title="Settings">
       <Profile />

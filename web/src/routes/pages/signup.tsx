@@ -21,9 +21,15 @@ export function SignupPage() {
   if (about.data === undefined) return <SkeletonRows className="mx-auto max-w-sm py-20" />
   if (about.data.setupNeeded) {
     return (
-      <Door title="Set up this server" says="You become the organisation’s first admin and can then invite your team.">
+      <Door
+        title="Set up this server"
+        says="You become the organisation’s first admin and can then invite your team."
+      >
         {token === undefined ? (
-          <p className="text-ink-soft">Open the one-time link that the server printed when it started; it carries the token that is missing here.</p>
+          <p className="text-ink-soft">
+            Open the one-time link that the server printed when it started; it carries the token that is
+            missing here.
+          </p>
         ) : (
           <SignUpForm setupToken={token} onDone={enter} />
         )}
@@ -34,7 +40,11 @@ export function SignupPage() {
     return (
       <Door
         title={token === undefined ? 'By invitation only' : 'This link was used'}
-        says={token === undefined ? 'Ask a team admin for an invitation link.' : 'This server has its first admin already.'}
+        says={
+          token === undefined
+            ? 'Ask a team admin for an invitation link.'
+            : 'This server has its first admin already.'
+        }
       >
         {signIn}
       </Door>

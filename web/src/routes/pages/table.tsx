@@ -33,8 +33,17 @@ export function TablePage() {
   const navigate = route.useNavigate()
   const team = useTeam(ref.team)
   const refused = useRefusal(team)
-  const change = (next: Partial<typeof search>) => void navigate({ search: (before) => present({ ...before, page: undefined, ...next }), replace: true, resetScroll: false })
-  const [remembered, remember] = useRemembered<string[]>(`columns.${ref.team}/${ref.project}`, ['creator', 'created_at', 'duration'])
+  const change = (next: Partial<typeof search>) =>
+    void navigate({
+      search: (before) => present({ ...before, page: undefined, ...next }),
+      replace: true,
+      resetScroll: false,
+    })
+  const [remembered, remember] = useRemembered<string[]>(`columns.${ref.team}/${ref.project}`, [
+    'creator',
+    'created_at',
+    'duration',
+  ])
   const chosen = search.columns === undefined ? remembered : search.columns.split(',').map(decodeURIComponent)
   const page = Math.max(1, Math.trunc(search.page ?? 1))
   const sort = sortFromText(search.sort ?? defaultSort)
@@ -62,10 +71,21 @@ export function TablePage() {
     }
     setSelected(next)
   }
-  if (project.isError) return isNotFound(project.error) ? <NotFound /> : <Problem error={project.error} retry={() => void project.refetch()} />
+  if (project.isError)
+    return isNotFound(project.error) ? (
+      <NotFound />
+    ) : (
+      <Problem error={project.error} retry={() => void project.refetch()} />
+    )
   const total = rows.data?.total ?? 0
   if (rows.data !== undefined && total === 0 && search.q === undefined && search.where === undefined) {
-    return <FirstExperiment team={ref.team} project={ref.project} mayLog={refused('experiment:create') === undefined} />
+    return (
+      <FirstExperiment
+        team={ref.team}
+        project={ref.project}
+        mayLog={refused('experiment:create') === undefined}
+      />
+    )
   }
   const pages = Math.max(1, Math.ceil(total / pageSize))
   const selectedRows = rows.data?.rows.filter((row) => selected.has(row.slug)) ?? []
@@ -73,8 +93,18 @@ export function TablePage() {
     <div className="flex h-[calc(100dvh-2.75rem)] min-h-0 flex-col bg-surface">
       <div className="flex flex-wrap items-center gap-2 border-b border-line px-3 py-2">
         <h1 className="sr-only">{ref.project} as a table</h1>
-        <LazyInput label="Search experiments" placeholder="Search name, tag, note, /regex/" value={search.q ?? ''} onChange={(q) => change({ q: q === '' ? undefined : q })} className="w-56 max-sm:w-full" />
-        <FilterBar where={search.where} onChange={(where) => change({ where })} columns={columns.data ?? []} />
+        <LazyInput
+          label="Search experiments"
+          placeholder="Search name, tag, note, /regex/"
+          value={search.q ?? ''}
+          onChange={(q) => change({ q: q === '' ? undefined : q })}
+          className="w-56 max-sm:w-full"
+        />
+        <FilterBar
+          where={search.where}
+          onChange={(where) => change({ where })}
+          columns={columns.data ?? []}
+        />
         <ColumnPicker
           chosen={chosen}
           known={columns.data ?? []}
@@ -104,7 +134,13 @@ export function TablePage() {
               <>
                 <Button
                   small
-                  refused={selectedRows.length < 2 ? 'Select at least two experiments to compare' : selectedRows.length > compareMax ? `At most ${compareMax} side by side` : undefined}
+                  refused={
+                    selectedRows.length < 2
+                      ? 'Select at least two experiments to compare'
+                      : selectedRows.length > compareMax
+                        ? `At most ${compareMax} side by side`
+                        : undefined
+                  }
                   onClick={() => change({ compare: selectedRows.map((row) => row.slug).join(','), page })}
                 >
                   Compare
@@ -127,14 +163,22 @@ export function TablePage() {
       )}
       {rows.isError && <Problem error={rows.error} retry={() => void rows.refetch()} />}
       {rows.isPending && <SkeletonRows rows={14} />}
-      {rows.data !== undefined && total === 0 && <p className="p-4 text-ink-faint">No experiment fits the search and the filters.</p>}
+      {rows.data !== undefined && total === 0 && (
+        <p className="p-4 text-ink-faint">No experiment fits the search and the filters.</p>
+      )}
       {rows.data !== undefined && total > 0 && (
         <ExperimentTable
           rows={rows.data.rows}
           columns={chosen}
           sort={sort}
           onSort={(column) => {
-            const next = sortToText({ column, descending: sort.column === column ? !sort.descending : column.startsWith('summary.') || column === 'created_at' })
+            const next = sortToText({
+              column,
+              descending:
+                sort.column === column
+                  ? !sort.descending
+                  : column.startsWith('summary.') || column === 'created_at',
+            })
             change({ sort: next === defaultSort ? undefined : next })
           }}
           selected={selected}
@@ -144,7 +188,10 @@ export function TablePage() {
       )}
       <div className="flex items-center gap-2 border-t border-line px-3 py-1.5 text-[13px] text-ink-soft">
         <span>
-          {total === 0 ? '0' : `${formatCount((page - 1) * pageSize + 1)}–${formatCount(Math.min(page * pageSize, total))}`} of {formatCount(total)}
+          {total === 0
+            ? '0'
+            : `${formatCount((page - 1) * pageSize + 1)}–${formatCount(Math.min(page * pageSize, total))}`}{' '}
+          of {formatCount(total)}
         </span>
         <span className="ml-auto flex gap-1">
           <Button small disabled={page <= 1} onClick={() => change({ page: page - 1 })}>
@@ -155,7 +202,11 @@ export function TablePage() {
           </Button>
         </span>
       </div>
-      <CompareDialog project={ref} slugs={search.compare?.split(',').slice(0, compareMax) ?? []} onClose={() => change({ compare: undefined, page })} />
+      <CompareDialog
+        project={ref}
+        slugs={search.compare?.split(',').slice(0, compareMax) ?? []}
+        onClose={() => change({ compare: undefined, page })}
+      />
     </div>
   )
 }

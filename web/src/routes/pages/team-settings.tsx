@@ -18,7 +18,12 @@ const route = getRouteApi('/inside/teams/$team')
 export function TeamSettingsPage() {
   const { team: slug } = route.useParams()
   const team = useQuery(teamQuery(slug))
-  if (team.isError) return isNotFound(team.error) ? <NotFound /> : <Problem error={team.error} retry={() => void team.refetch()} />
+  if (team.isError)
+    return isNotFound(team.error) ? (
+      <NotFound />
+    ) : (
+      <Problem error={team.error} retry={() => void team.refetch()} />
+    )
   if (team.data === undefined) return <SkeletonRows className="mx-auto max-w-4xl py-8" />
   return (
     <Page

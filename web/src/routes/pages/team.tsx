@@ -6,7 +6,13 @@ import { AlertList } from '../../features/teams/alerts.tsx'
 import { roleWords } from '../../features/teams/members.tsx'
 import { NewProject } from '../../features/teams/new-project.tsx'
 import { ProjectTable } from '../../features/teams/project-list.tsx'
-import { alertsQuery, membersQuery, projectsQuery, statusQuery, teamQuery } from '../../features/teams/queries.ts'
+import {
+  alertsQuery,
+  membersQuery,
+  projectsQuery,
+  statusQuery,
+  teamQuery,
+} from '../../features/teams/queries.ts'
 import { StatusList } from '../../features/teams/status-list.tsx'
 import { isNotFound } from '../../lib/client.ts'
 import { plural } from '../../lib/format.ts'
@@ -28,14 +34,23 @@ export function TeamPage() {
   const alerts = useQuery(alertsQuery(slug))
   const refused = useRefusal(team.data)
   const [naming, setNaming] = useState(false)
-  if (team.isError) return isNotFound(team.error) ? <NotFound /> : <Problem error={team.error} retry={() => void team.refetch()} />
+  if (team.isError)
+    return isNotFound(team.error) ? (
+      <NotFound />
+    ) : (
+      <Problem error={team.error} retry={() => void team.refetch()} />
+    )
   if (team.data === undefined) return <SkeletonRows className="mx-auto max-w-4xl py-8" />
   const mayLog = refused('experiment:create')
   return (
     <Page
       wide
       title={team.data.name || slug}
-      note={<span className="text-ink-faint">{team.data.kind === 'personal' ? 'personal team' : plural(team.data.members, 'member')}</span>}
+      note={
+        <span className="text-ink-faint">
+          {team.data.kind === 'personal' ? 'personal team' : plural(team.data.members, 'member')}
+        </span>
+      }
       actions={
         <>
           {team.data.kind === 'team' && (
@@ -56,15 +71,25 @@ export function TeamPage() {
       <Section title="Projects" flush>
         {projects.isPending && <SkeletonRows rows={4} />}
         {projects.isError && <Problem error={projects.error} retry={() => void projects.refetch()} />}
-        {projects.data?.length === 0 && <FirstExperiment team={slug} project="my-project" mayLog={mayLog === undefined} />}
+        {projects.data?.length === 0 && (
+          <FirstExperiment team={slug} project="my-project" mayLog={mayLog === undefined} />
+        )}
         {projects.data !== undefined && projects.data.length > 0 && <ProjectTable projects={projects.data} />}
       </Section>
       <div className="grid items-start gap-6 lg:grid-cols-2">
         <Section title="Running now" flush>
-          {active.data === undefined ? <SkeletonRows rows={2} /> : <StatusList rows={active.data.items} none="Nothing runs at the moment." />}
+          {active.data === undefined ? (
+            <SkeletonRows rows={2} />
+          ) : (
+            <StatusList rows={active.data.items} none="Nothing runs at the moment." />
+          )}
         </Section>
         <Section title="Alerts" says="from scripts" flush>
-          {alerts.data === undefined ? <SkeletonRows rows={2} /> : <AlertList alerts={alerts.data.items} team={slug} />}
+          {alerts.data === undefined ? (
+            <SkeletonRows rows={2} />
+          ) : (
+            <AlertList alerts={alerts.data.items} team={slug} />
+          )}
         </Section>
       </div>
       {members.data !== undefined && (

@@ -10,7 +10,13 @@ import { FirstExperiment } from '../../features/experiments/empty-project.tsx'
 import { ExperimentList, listPageSize } from '../../features/experiments/experiment-list.tsx'
 import { filtersFromText, sortFromText } from '../../features/experiments/filters.ts'
 import { defaultSort, ListControls } from '../../features/experiments/list-controls.tsx'
-import { byName, isBookkeeping, shownMax, shownSlugs, toggleShown } from '../../features/experiments/panels.ts'
+import {
+  byName,
+  isBookkeeping,
+  shownMax,
+  shownSlugs,
+  toggleShown,
+} from '../../features/experiments/panels.ts'
 import { columnsQuery, keysQuery, rowsQuery } from '../../features/experiments/queries.ts'
 import { projectQuery } from '../../features/teams/queries.ts'
 import { isNotFound } from '../../lib/client.ts'
@@ -31,7 +37,8 @@ export function WorkspacePage() {
   const navigate = route.useNavigate()
   const refused = useRefusal(useTeam(ref.team))
   const [side, setSide] = useState<'charts' | 'list'>('charts')
-  const change = (next: Partial<typeof search>) => void navigate({ search: (before) => present({ ...before, ...next }), replace: true, resetScroll: false })
+  const change = (next: Partial<typeof search>) =>
+    void navigate({ search: (before) => present({ ...before, ...next }), replace: true, resetScroll: false })
 
   const project = useQuery(projectQuery(ref.team, ref.project))
   const listed: Pick<ExperimentQuery, 'search' | 'filters' | 'sort'> = useMemo(
@@ -47,15 +54,27 @@ export function WorkspacePage() {
   const drawn = useDrawn(ref, search.show, firstPage.data?.rows)
   const keys = useQuery(keysQuery(drawn.map((each) => each.id)))
   const axisKeys = useMemo(
-    () => (keys.data ?? []).filter((key) => key.kind === 'number' && key.stream === 'history' && !isBookkeeping(key.key)).map((key) => key.key).toSorted(byName),
+    () =>
+      (keys.data ?? [])
+        .filter((key) => key.kind === 'number' && key.stream === 'history' && !isBookkeeping(key.key))
+        .map((key) => key.key)
+        .toSorted(byName),
     [keys.data],
   )
   const historyKeys = useMemo(() => (keys.data ?? []).filter((key) => key.stream === 'history'), [keys.data])
 
   if (project.isError && isNotFound(project.error)) return <NotFound />
   if (project.isError) return <Problem error={project.error} retry={() => void project.refetch()} />
-  const isEmpty = firstPage.data?.total === 0 && listed.search === undefined && (listed.filters ?? []).length === 0
-  if (isEmpty) return <FirstExperiment team={ref.team} project={ref.project} mayLog={refused('experiment:create') === undefined} />
+  const isEmpty =
+    firstPage.data?.total === 0 && listed.search === undefined && (listed.filters ?? []).length === 0
+  if (isEmpty)
+    return (
+      <FirstExperiment
+        team={ref.team}
+        project={ref.project}
+        mayLog={refused('experiment:create') === undefined}
+      />
+    )
   const colours = new Map(drawn.map((each) => [each.slug, each.colour]))
   return (
     <div className="flex h-[calc(100dvh-2.75rem)] min-h-0 flex-col md:flex-row">
@@ -84,7 +103,19 @@ export function WorkspacePage() {
           </div>
           <ListControls view={search} change={change} columns={columns.data ?? []} />
         </div>
-        <ExperimentList project={ref} query={listed} colours={colours} onToggle={(slug) => change({ show: toggleShown(drawn.map((each) => each.slug), slug) })} />
+        <ExperimentList
+          project={ref}
+          query={listed}
+          colours={colours}
+          onToggle={(slug) =>
+            change({
+              show: toggleShown(
+                drawn.map((each) => each.slug),
+                slug,
+              ),
+            })
+          }
+        />
       </aside>
       <div className={`min-h-0 min-w-0 flex-1 flex-col md:flex ${side === 'charts' ? 'flex' : 'hidden'}`}>
         <div className="border-b border-line bg-surface px-3 py-2">
@@ -96,9 +127,18 @@ export function WorkspacePage() {
           ) : keys.data === undefined ? (
             <SkeletonRows rows={8} />
           ) : historyKeys.every((key) => key.kind !== 'number') ? (
-            <EmptyState title="No numbers yet" says="The drawn experiments have logged no numbers. Curves appear here by themselves as soon as they do." />
+            <EmptyState
+              title="No numbers yet"
+              says="The drawn experiments have logged no numbers. Curves appear here by themselves as soon as they do."
+            />
           ) : (
-            <ChartBoard keys={historyKeys} experiments={drawn} view={search} change={change} memory={`${ref.team}/${ref.project}`} />
+            <ChartBoard
+              keys={historyKeys}
+              experiments={drawn}
+              view={search}
+              change={change}
+              memory={`${ref.team}/${ref.project}`}
+            />
           )}
         </div>
       </div>
@@ -121,7 +161,11 @@ function TableLink({ team, project }: { team: string; project: string }) {
 }
 
 /** The experiments to draw with their colours. Those named in the address may be outside the page of the list that is loaded. */
-function useDrawn(ref: { team: string; project: string }, show: string | undefined, listed: readonly { id: string; slug: string; name: string; createdAt: string }[] | undefined): Drawn[] {
+function useDrawn(
+  ref: { team: string; project: string },
+  show: string | undefined,
+  listed: readonly { id: string; slug: string; name: string; createdAt: string }[] | undefined,
+): Drawn[] {
   const theme = useTheme()
   const named = show === undefined ? [] : shownSlugs(show, [])
   const found = useQuery({
@@ -131,8 +175,17 @@ function useDrawn(ref: { team: string; project: string }, show: string | undefin
   const rows = show === undefined ? listed : found.data?.rows
   return useMemo(() => {
     const wanted = shownSlugs(show, listed?.map((row) => row.slug) ?? [])
-    const shown = wanted.flatMap((slug) => rows?.find((row) => row.slug === slug) ?? listed?.find((row) => row.slug === slug) ?? [])
-    const colours = assignColours(shown.toSorted((a, b) => a.createdAt.localeCompare(b.createdAt)).map((row) => row.id))
-    return shown.map((row) => ({ id: row.id, slug: row.slug, name: row.name, colour: seriesColours[theme][colours.get(row.id)!]! }))
+    const shown = wanted.flatMap(
+      (slug) => rows?.find((row) => row.slug === slug) ?? listed?.find((row) => row.slug === slug) ?? [],
+    )
+    const colours = assignColours(
+      shown.toSorted((a, b) => a.createdAt.localeCompare(b.createdAt)).map((row) => row.id),
+    )
+    return shown.map((row) => ({
+      id: row.id,
+      slug: row.slug,
+      name: row.name,
+      colour: seriesColours[theme][colours.get(row.id)!]!,
+    }))
   }, [show, rows, listed, theme])
 }
