@@ -91,6 +91,7 @@ export function clientOf(io: Io, url: string, token: string | null): GridClient 
 /** What a failed request means to the person: interrupted, too slow, or nobody there. */
 export function noAnswer(error: unknown, url: string, interrupted: AbortSignal): unknown {
   if (interrupted.aborted) return interrupted.reason
+  if (error instanceof GridError) return error
   const cause = (error as { cause?: { code?: string; message?: string } }).cause
   const why = (error as Error).name === 'TimeoutError' ? 'timed out' : (cause?.code ?? cause?.message)
   return new GridError('unavailable', `${url} does not answer${why ? ` (${why})` : ''}`, {

@@ -77,7 +77,7 @@ async function fetchIt(over: Partial<Wanted> = {}, io = memoryIo()) {
 
 test('a file arrives whole, with its time, and without our key', async () => {
   expect(await fetchIt()).toEqual({ outcome: 'downloaded', received: content.length })
-  expect(await readFile(wanted().place)).toEqual(content)
+  expect((await readFile(wanted().place)).equals(content)).toBe(true)
   expect((await stat(wanted().place)).mtime.toISOString()).toBe(updatedAt)
   expect(requests[0]!.headers.authorization).toBeUndefined()
 })
@@ -94,7 +94,7 @@ test('a local change of the same size is noticed and put right', async () => {
   changed[5]! ^= 1
   await writeFile(wanted().place, changed)
   expect((await fetchIt()).outcome).toBe('downloaded')
-  expect(await readFile(wanted().place)).toEqual(content)
+  expect((await readFile(wanted().place)).equals(content)).toBe(true)
 })
 
 test('an empty file is a file', async () => {
@@ -108,7 +108,7 @@ describe('a transfer that broke off', () => {
   test('is continued where it stopped, with a fresh url', async () => {
     answers.push(broken)
     expect(await fetchIt()).toEqual({ outcome: 'downloaded', received: content.length })
-    expect(await readFile(wanted().place)).toEqual(content)
+    expect((await readFile(wanted().place)).equals(content)).toBe(true)
     expect(requests[1]!.url).toBe('/blobs/fresh/model.pt')
     expect(requests[1]!.headers.range).toMatch(/^bytes=[1-9]\d*-$/)
   })
@@ -119,14 +119,14 @@ describe('a transfer that broke off', () => {
     await expect(stat(wanted().place)).rejects.toThrow('ENOENT')
     expect((await fetchIt()).outcome).toBe('downloaded')
     expect(requests.at(-1)!.headers.range).toMatch(/^bytes=[1-9]\d*-$/)
-    expect(await readFile(wanted().place)).toEqual(content)
+    expect((await readFile(wanted().place)).equals(content)).toBe(true)
     expect(await readdir(join(root, '.grid-partial'))).toEqual([])
   })
 
   test('starts over where the server knows no ranges', async () => {
     answers.push(broken, (_request, response) => void response.end(content))
     expect(await fetchIt()).toEqual({ outcome: 'downloaded', received: content.length })
-    expect(await readFile(wanted().place)).toEqual(content)
+    expect((await readFile(wanted().place)).equals(content)).toBe(true)
   })
 })
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseDatastoreReference, parseReference, writeReference } from './references.ts'
+import { parseDatastoreReference, parseReference } from './references.ts'
 
 describe('references to runs and experiments', () => {
   test.each([
@@ -33,12 +33,6 @@ describe('references to runs and experiments', () => {
 
   test.each(['', '   ', ':x', 'bob:'])('%j names nothing', (text) => {
     expect(() => parseReference(text)).toThrow()
-  })
-
-  test('me becomes my username on the way to the server', () => {
-    expect(writeReference(parseReference('me:x'), 'ada')).toBe('ada:x')
-    expect(writeReference(parseReference('bob:x'), 'ada')).toBe('bob:x')
-    expect(writeReference(parseReference('x'), 'ada')).toBe('x')
   })
 })
 

@@ -5,7 +5,7 @@ import { GridError } from '@teamgrid/api'
  * means; here it is only taken apart, and the mistakes that can be seen without asking are explained.
  */
 export type Reference = {
-  /** A username, e-mail or team; `me` is the caller. Absent: mine first, then my default team's. */
+  /** A username, e-mail or team; `me` is the caller. Null: mine first, then my default team's. */
   owner: string | null
   target: string
 }
@@ -34,12 +34,6 @@ export function parseReference(text: string): Reference {
   }
   if (target === '') throw new GridError('invalid', `"${text}" names nothing after the colon`)
   return { owner, target }
-}
-
-/** The reference as the server reads it; `me` becomes the caller's username. */
-export function writeReference(reference: Reference, username: string): string {
-  if (reference.owner === null) return reference.target
-  return `${reference.owner === 'me' ? username : reference.owner}:${reference.target}`
 }
 
 /**

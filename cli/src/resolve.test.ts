@@ -47,7 +47,7 @@ test('several namesakes are refused with all candidates', () => {
   try {
     meaningOf('fine-owl-1', 'fine-owl-1', found)
   } catch (error) {
-    expect(error).toMatchObject({ code: 'conflict' })
+    expect(error).toMatchObject({ code: 'invalid' })
     expect((error as { details: { hint: string } }).details.hint).toContain('vision/digits/aaaa')
     expect((error as { details: { hint: string } }).details.hint).toContain('vision/other/bbbb')
   }

@@ -1,27 +1,29 @@
 import { type Experiment, GridError } from '@teamgrid/api'
 import type { Context } from './context.ts'
-import { parseReference, writeReference } from './references.ts'
+import { parseReference } from './references.ts'
 import { minute } from './time.ts'
 
 /** What a reference means: one experiment, or a run with all of its experiments. */
 export type Resolved = { kind: 'experiment' | 'run'; name: string; experiments: Experiment[] }
 
 /**
- * Asks the server what `[owner:]name` is.
+ * Asks the server what `[owner:]name` is: mine first, then my default team's, then that of all my teams.
  *
- * @throws GridError invalid for a malformed reference, not_found for nothing the caller may see, conflict with the
- * candidates when several things have that name.
+ * @param team looks there only; `GRID_ENTITY` is merely looked at first.
+ * @throws GridError invalid for a malformed or ambiguous reference, not_found for nothing the caller may see.
  */
 export async function resolve(context: Context, text: string, team?: string): Promise<Resolved> {
-  const reference = parseReference(text)
-  const username = reference.owner === 'me' ? (await context.me()).user.username : ''
+  const { target } = parseReference(text)
   const { client } = await context.connection()
-  const ref = writeReference(reference, username)
-  const found = await client.experiments.resolve({
-    ref,
-    team: team ?? (context.io.env['GRID_ENTITY'] || undefined),
-  })
-  return meaningOf(text, reference.target, found)
+  const ref = text.trim()
+  const preferred = team === undefined ? context.io.env['GRID_ENTITY'] : undefined
+  const found = await client.experiments
+    .resolve({ ref, team: team ?? (preferred || undefined) })
+    .catch((error: unknown) => {
+      if (!preferred || !(error instanceof GridError) || error.code !== 'not_found') throw error
+      return client.experiments.resolve({ ref })
+    })
+  return meaningOf(text, target, found)
 }
 
 /** Pure part of `resolve`: one experiment, one run, or a refusal that lists the candidates. */
@@ -40,7 +42,7 @@ export function meaningOf(text: string, target: string, found: readonly Experime
         `  ${one.team}/${one.project}/${one.slug}  ${one.name}, by ${one.createdBy.username}, ${minute(one.createdAt)}`,
     )
   if (found.length > listed.length) listed.push(`  … and ${found.length - listed.length} more`)
-  throw new GridError('conflict', `"${text}" names ${found.length} experiments`, {
+  throw new GridError('invalid', `"${text}" names ${found.length} experiments`, {
     hint: `Say which one:\n${listed.join('\n')}`,
   })
 }

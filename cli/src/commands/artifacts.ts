@@ -7,7 +7,7 @@ import { download, eachAtOnce } from '../download.ts'
 import type { Io } from '../io.ts'
 import { placeUnder } from '../local-paths.ts'
 import { createProgress } from '../progress.ts'
-import { orPointToTheWeb, resolve } from '../resolve.ts'
+import { orPointToTheWeb, resolve, webAddress } from '../resolve.ts'
 import type { Column } from '../table.ts'
 import { shown } from '../text.ts'
 import { bytes, minute } from '../time.ts'
@@ -110,6 +110,7 @@ async function downloadAll(
 ): Promise<void> {
   const { io } = context
   const { url } = await context.connection()
+  await refuseClosed(context, found)
   const root = resolvePath(io.cwd, options.download_dir)
   const folders = await foldersFor(root, experiments).catch((error: Error) => {
     throw new GridError('unavailable', `Cannot write to ${root}: ${error.message}`, { cause: error })
@@ -147,6 +148,33 @@ async function downloadAll(
   report(context, outcomes, root)
 }
 
+/**
+ * The server lists files without a url to those who may know of them and not have them.
+ *
+ * @throws GridError policy_denied, with the web address.
+ */
+async function refuseClosed(context: Context, found: readonly Found[]): Promise<void> {
+  const experiment = found.find(({ file }) => file.url === '')?.experiment
+  if (!experiment) return
+  const { user, teams } = await context.me()
+  const switches = teams.find((team) => team.slug === experiment.team)?.policy.switches
+  const isOthers = experiment.createdBy.username !== user.username
+  const policy =
+    isOthers && switches?.['cli_cross_user_logs_artifacts'] === false
+      ? 'cli_cross_user_logs_artifacts'
+      : 'view_only_downloads'
+  const { url } = await context.connection()
+  throw new GridError(
+    'policy_denied',
+    `experiment ${experiment.name} belongs to ${experiment.createdBy.username}. Team policy "${policy}" does not let you download its files here.`,
+    {
+      policy,
+      owner: experiment.createdBy.username,
+      hint: `See it in the web app: ${webAddress(url, experiment)}`,
+    },
+  )
+}
+
 async function freshUrlOf(context: Context, { experiment, file }: Found): Promise<string> {
   const { client } = await context.connection()
   const { team, project, slug } = experiment
@@ -156,6 +184,7 @@ async function freshUrlOf(context: Context, { experiment, file }: Found): Promis
   if (again.md5Hex !== file.md5Hex || again.sizeBytes !== file.sizeBytes) {
     throw new GridError('conflict', 'it changed while it was downloaded; run the command again')
   }
+  if (again.url === '') throw new GridError('forbidden', 'you may not download it any more')
   return again.url
 }
 

@@ -30,7 +30,7 @@ async function login(context: Context, options: LoginOptions): Promise<void> {
   )
   const key = (await findKey(context, options, url)).trim()
   if (!/^[\x21-\x7e]+$/.test(key)) throw new GridError('invalid', 'That is not an API key')
-  const me = await whoHas(io, url, key)
+  const me = await clientOf(io, url, key).me.get()
   if (options.username && ![me.user.username, me.user.email].includes(options.username)) {
     throw new GridError(
       'unauthenticated',
@@ -57,18 +57,6 @@ async function findKey({ io }: Context, options: LoginOptions, url: string): Pro
   }
   io.stderr.write(`Your API key is at ${page}\n(view-only accounts have none; they use the web app)\n`)
   return io.stdin.ask('API key: ', { secret: true })
-}
-
-async function whoHas(io: Io, url: string, key: string) {
-  try {
-    return await clientOf(io, url, key).me.get()
-  } catch (error) {
-    if (!(error instanceof GridError) || error.code !== 'unauthenticated') throw error
-    throw new GridError('unauthenticated', `${url} does not know this key`, {
-      hint: `Your keys are at ${url}/authorize; view-only accounts have none and use the web app.`,
-      cause: error,
-    })
-  }
 }
 
 async function logout(context: Context): Promise<void> {
