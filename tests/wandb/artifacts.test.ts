@@ -37,7 +37,9 @@ ${code}`,
       expect(exit, output).toBe(0)
       // The client tells errors of a save in the output and goes on.
       expect(output).not.toMatch(/error|failed|Traceback/i)
-      return Object.fromEntries([...output.matchAll(/^@(\w+) (.*)$/gm)].map(([, key, value]) => [key!, value!]))
+      return Object.fromEntries(
+        [...output.matchAll(/^@(\w+) (.*)$/gm)].map(([, key, value]) => [key!, value!]),
+      )
     }
 
     test('files, folders and references are saved, and a use brings them back', async () => {

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { contract, createClient, type GridClient } from '@teamgrid/api'
+import { createClient, type GridClient } from '@teamgrid/api'
 import { randomText } from '../../server/src/lib/ids.ts'
 
 export type Person = { username: string; key: string; api: GridClient }
@@ -165,5 +165,3 @@ export async function until(
 export async function debugLog(folder: string): Promise<string> {
   return readFile(join(folder, 'wandb', 'latest-run', 'logs', 'debug-internal.log'), 'utf8').catch(() => '')
 }
-
-export type Contract = typeof contract

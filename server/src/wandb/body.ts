@@ -3,8 +3,8 @@
  * sender is known; how many are held at the same time is bounded, because metric batches come all at once.
  */
 import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { createGunzip, createInflate } from 'node:zlib'
+import { promisify } from 'node:util'
+import { gunzip, inflate } from 'node:zlib'
 import { GridError } from '@teamgrid/api'
 import type { FastifyRequest } from 'fastify'
 import { parseTolerantJson } from '../lib/tolerant-json.ts'
@@ -22,42 +22,30 @@ export function createBodyReader(limits = { bodyMaxBytes, heldMaxBytes }) {
 
   function hold(request: FastifyRequest, bytes: number): void {
     heldBytes += bytes
-    const held = (heldBy.get(request) ?? 0) + bytes
-    heldBy.set(request, held)
-    if (held > limits.bodyMaxBytes) {
-      throw new GridError('too_large', `A request may have ${limits.bodyMaxBytes / 1024 / 1024} MiB at most`)
-    }
-    if (heldBytes > limits.heldMaxBytes) {
-      throw new GridError('overloaded', 'Very much is sent to this server right now', {
-        retryAfterSeconds: 3,
-      })
-    }
+    heldBy.set(request, (heldBy.get(request) ?? 0) + bytes)
+    if (heldBytes <= limits.heldMaxBytes) return
+    throw new GridError('overloaded', 'Very much is sent to this server right now', { retryAfterSeconds: 3 })
   }
 
   return {
     /** For Fastify: takes the body in, unpacked. */
-    async parser(request: FastifyRequest, payload: Readable): Promise<Buffer> {
-      const chunks: Buffer[] = []
-      const gather = async (stream: AsyncIterable<Buffer>) => {
-        for await (const chunk of stream) {
-          hold(request, chunk.length)
-          chunks.push(chunk)
-        }
-      }
+    parser: async (request: FastifyRequest, payload: Readable): Promise<Buffer> => {
       const unpack = unpacker(request.headers['content-encoding'])
+      const packed = await gather(payload, limits.bodyMaxBytes, (bytes) => hold(request, bytes))
+      if (!unpack) return packed
+      let body: Buffer
       try {
-        if (unpack) await pipeline(payload, unpack, gather)
-        else await pipeline(payload, gather)
-      } catch (error) {
-        if (error instanceof GridError) throw error
-        throw new GridError('invalid', 'The body could not be unpacked or did not arrive whole', {
-          cause: error,
-        })
+        body = await unpack(packed, { maxOutputLength: limits.bodyMaxBytes })
+      } catch (cause) {
+        if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+          throw tooLarge(limits.bodyMaxBytes)
+        throw new GridError('invalid', 'The body could not be unpacked', { cause })
       }
-      return Buffer.concat(chunks)
+      hold(request, body.length)
+      return body
     },
     /** The JSON of a body that was taken in. @throws GridError invalid */
-    read(request: FastifyRequest): unknown {
+    read: (request: FastifyRequest): unknown => {
       const { body } = request
       try {
         return parseTolerantJson(Buffer.isBuffer(body) ? body.toString() : '')
@@ -66,13 +54,49 @@ export function createBodyReader(limits = { bodyMaxBytes, heldMaxBytes }) {
       }
     },
     /** Called once the answer is out. */
-    release(request: FastifyRequest): void {
+    release: (request: FastifyRequest): void => {
       heldBytes -= heldBy.get(request) ?? 0
       heldBy.delete(request)
     },
     heldBytes: () => heldBytes,
   }
 }
+
+/**
+ * All bytes of a request. When there are too many, or `hold` refuses, the rest is read and dropped rather than cut off:
+ * on a broken connection the client would never see the answer, and would send the same again.
+ */
+function gather(payload: Readable, bytesMax: number, hold: (bytes: number) => void): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    let isRefused = false
+    payload.on('data', (chunk: Buffer) => {
+      if (isRefused) return
+      try {
+        bytes += chunk.length
+        if (bytes > bytesMax) throw tooLarge(bytesMax)
+        hold(chunk.length)
+        chunks.push(chunk)
+      } catch (error) {
+        isRefused = true
+        chunks.length = 0
+        reject(error)
+      }
+    })
+    payload.once('end', () => resolve(Buffer.concat(chunks)))
+    payload.once('error', (cause) =>
+      reject(new GridError('invalid', 'The body did not arrive whole', { cause })),
+    )
+  })
+}
+
+function tooLarge(bytesMax: number): GridError {
+  return new GridError('too_large', `A request may have ${bytesMax / 1024 / 1024} MiB at most`)
+}
+
+const gunzipAll = promisify<Buffer, { maxOutputLength: number }, Buffer>(gunzip)
+const inflateAll = promisify<Buffer, { maxOutputLength: number }, Buffer>(inflate)
 
 function unpacker(encoding: string | undefined) {
   switch (encoding?.toLowerCase()) {
@@ -82,9 +106,9 @@ function unpacker(encoding: string | undefined) {
       return undefined
     case 'gzip':
     case 'x-gzip':
-      return createGunzip()
+      return gunzipAll
     case 'deflate':
-      return createInflate()
+      return inflateAll
     default:
       throw new GridError('invalid', `Bodies packed with ${encoding} are not understood; use gzip`)
   }

@@ -31,7 +31,7 @@ export type WandbDeps = {
   experiments: Experiments
   artifacts: Artifacts
   /** Proves who asks: anonymous when nothing was sent. @throws GridError unauthenticated for a wrong key */
-  authenticate(request: FastifyRequest): Promise<Actor>
+  authenticate: (request: FastifyRequest) => Promise<Actor>
   log?: Log
 }
 

@@ -3,7 +3,7 @@ import { buildSchema, GraphQLObjectType, GraphQLScalarType } from 'graphql'
 import { expect, test } from 'vitest'
 import type { StoredExperiment } from '../experiments/types.ts'
 import { type WandbDeps, wandbParts, wandbSchema } from './index.ts'
-import type { EntityNode, ProjectNode, UserNode } from './resolvers/places.ts'
+import type { ProjectNode, UserNode } from './resolvers/places.ts'
 import type { RunFileNode } from './resolvers/files.ts'
 
 // Nothing is asked here, so nobody has to answer.
