@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process'
 import { chmod, mkdir, open, readdir, readFile, rm, type FileHandle } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
 import { GridError } from '@teamgrid/api'
 import { fileSentence } from './start-errors.ts'
 
@@ -32,6 +33,9 @@ const probeBytes = 64 * 1024
  * @throws GridError unavailable or storage_full, one sentence.
  */
 export async function prepareDataDir(dataDir: string): Promise<void> {
+  // From here on, whatever this process makes is closed to other users, also what the engines make below root's open
+  // data directory. Workers (of tests) may not set it.
+  if (isMainThread) process.umask(0o077)
   try {
     const made = await mkdir(dataDir, { recursive: true, mode: 0o700 })
     const isNew = made !== undefined || (await readdir(dataDir)).length === 0
