@@ -93,7 +93,7 @@ function welcome(origin: string, setupToken: string | undefined, demo: Demo | un
   if (setupToken) {
     lines.push(
       'Nobody is here yet. Open this link once, to become the admin of this organisation:',
-      `  ${origin}/signup?setup=${setupToken}`,
+      `  ${origin}/signup?token=${setupToken}`,
       '',
     )
   }

@@ -183,10 +183,10 @@ function newest(lines: readonly Line[], xName: string): string {
   let x = -Infinity
   let y: number | undefined
   for (const line of lines) {
-    const last = line.x.at(-1)
-    if (last === undefined || last <= x) continue
-    x = last
-    y = line.y.at(-1)
+    const last = line.x.length - 1
+    if (last < 0 || line.x[last]! <= x) continue
+    x = line.x[last]!
+    y = line.y[last]!
   }
   return y === undefined ? '' : `, newest ${Number(y.toPrecision(4))} at ${xName} ${x}`
 }
