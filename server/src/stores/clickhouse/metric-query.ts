@@ -51,7 +51,15 @@ export function createBinder(): { params: Params; bind: Bind } {
 
 /** A float bound by its bits, as the text form of a parameter is not always parsed to the last bit. */
 export function bindFloat(bind: Bind, value: number): string {
+  return `reinterpretAsFloat64(${bind(bitsOf(value), 'UInt64')})`
+}
+
+export function bindFloats(bind: Bind, values: number[]): string {
+  return `arrayMap(bits -> reinterpretAsFloat64(bits), ${bind(values.map(bitsOf), 'Array(UInt64)')})`
+}
+
+function bitsOf(value: number): bigint {
   const view = new DataView(new ArrayBuffer(8))
   view.setFloat64(0, value)
-  return `reinterpretAsFloat64(${bind(view.getBigUint64(0).toString(), 'UInt64')})`
+  return view.getBigUint64(0)
 }

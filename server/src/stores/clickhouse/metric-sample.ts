@@ -9,11 +9,11 @@
  */
 import { GridError } from '@teamgrid/api'
 import type { Curve, MetricStore, SampleQuery } from './metric-types.ts'
-import { type Ask, type Bind, bindFloat, createBinder, readNumber } from './metric-query.ts'
+import { type Ask, type Bind, bindFloat, bindFloats, createBinder, readNumber } from './metric-query.ts'
 
 const pointsMaxLimit = 10_000
 /** Curves thinned by one statement. */
-const curvesPerStatement = 16
+const curvesPerStatement = 32
 /** Where values go that cannot be drawn; far above the number of buckets. */
 const noBucket = 65535
 
@@ -124,26 +124,31 @@ async function addThinned(
 ): Promise<number[]> {
   if (extents.length === 0) return []
   const { bind, params } = createBinder()
-  // Two points of every bucket and the two ends. Two points in all are the lowest and the highest.
-  const buckets = Math.max(1, query.pointsMax / 2 - 1)
-  const parts = extents.map(({ experimentId, key, resent, low, high }, index) => {
-    const scale = high > low ? buckets / (high - low) : 0
-    const place = `toUInt16(least(greatest((x - ${bindFloat(bind, low)}) * ${bindFloat(bind, scale)}, 0), ${buckets - 1}))`
-    return `SELECT toUInt16(${index}) AS curve, bucket, ${resent ? 'groupBitmap(line)' : 'count()'} AS lines,
+  const buckets = bucketsOf(query)
+  // One part reads one key of all experiments that have it: each further part takes the engine longer to prepare than
+  // to run, when curves are not huge.
+  const parts = [...Map.groupBy(extents.entries(), ([, extent]) => extent.key)].map(([key, some]) => {
+    const place = placesOf(
+      some.map(([index, extent]) => ({ index, ...extent })),
+      buckets,
+      bind,
+    )
+    const resent = some.some(([, extent]) => extent.resent)
+    const experiments = some.map(([, extent]) => extent.experimentId)
+    return `SELECT curve, bucket, ${resent ? 'groupBitmap(line)' : 'count()'} AS lines,
               min(${packed('oy', 'ox')}) AS lowest, max(${packed('oy', 'ox')}) AS highest,
               min(${packed('ox', 'oy')}) AS first, max(${packed('ox', 'oy')}) AS last
             FROM
             (
-              SELECT line, if(isFinite(value), ${place}, ${noBucket}) AS bucket,
+              SELECT line, ${place.curve} AS curve, if(isFinite(value), ${place.bucket}, ${noBucket}) AS bucket,
                      ${ordered('x')} AS ox, ${ordered('value')} AS oy
-              FROM (${pointsOf(query, experimentId, key, bind)})
+              FROM (${pointsOf(query, experiments.length === 1 ? experiments[0]! : experiments, key, bind)})
             )
-            GROUP BY bucket`
+            GROUP BY curve, bucket`
   })
   const rows = await ask<BucketRow>(
     `SELECT curve, lines, bucket != ${noBucket}, hex(lowest), hex(highest), hex(first), hex(last)
-     FROM (${parts.join(' UNION ALL ')})
-     ORDER BY curve, bucket`,
+     FROM (${parts.join(' UNION ALL ')}) ORDER BY curve, bucket`,
     params,
   )
   for (const [index, { experimentId, key }] of extents.entries()) {
@@ -155,6 +160,44 @@ async function addThinned(
     curves.set(nameOf(experimentId, key), curve)
   }
   return extents.map(({ experimentId, key }) => curves.get(nameOf(experimentId, key))!.points)
+}
+
+/** Two points of every bucket and the two ends; if two points are all, the lowest and the highest. */
+function bucketsOf({ pointsMax }: SampleQuery): number {
+  return Math.max(1, pointsMax / 2 - 1)
+}
+
+/** Of each row: the place of its curve in `extents`, and its bucket between the low and high end of that curve. */
+function placesOf(
+  curves: (Extent & { index: number })[],
+  buckets: number,
+  bind: Bind,
+): { curve: string; bucket: string } {
+  const scaleOf = ({ low, high }: Extent): number => (high > low ? buckets / (high - low) : 0)
+  const between = (low: string, scale: string): string =>
+    `toUInt16(least(greatest((x - ${low}) * ${scale}, 0), ${buckets - 1}))`
+  const only = curves.length === 1 ? curves[0] : undefined
+  if (only !== undefined)
+    return {
+      curve: `toUInt16(${only.index})`,
+      bucket: between(bindFloat(bind, only.low), bindFloat(bind, scaleOf(only))),
+    }
+  const position = `indexOf(${bind(
+    curves.map((curve) => curve.experimentId),
+    'Array(UUID)',
+  )}, experiment)`
+  const indices = bind(
+    curves.map((curve) => curve.index),
+    'Array(UInt16)',
+  )
+  const lows = bindFloats(
+    bind,
+    curves.map((curve) => curve.low),
+  )
+  return {
+    curve: `${indices}[${position}]`,
+    bucket: between(`${lows}[${position}]`, `${bindFloats(bind, curves.map(scaleOf))}[${position}]`),
+  }
 }
 
 /** Buckets as points in order of x, each point once. */
