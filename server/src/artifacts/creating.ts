@@ -60,7 +60,7 @@ export type FilePlace = {
   name: string
   /** Opaque to clients. */
   storagePath: string
-  /** Null when the project stores this content already. */
+  /** Null when the project stores this content already, or another file of the same answer brings it. */
   uploadUrl: string | null
   birthArtifactId: string
 }
@@ -199,19 +199,25 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
     const artifact = await writable(actor, input.artifactId)
     if (input.baseArtifactId !== null) await visible(actor, input.baseArtifactId)
     checkDigest(input.digest)
-    const id = await db.transaction().execute(async (trx) => {
+    const manifest = await db.transaction().execute(async (trx) => {
       await lockPending(trx, artifact)
       const all = await contents.listManifests(trx, artifact.id)
-      if (all.length >= manifestsMax)
+      if (all.length >= manifestsMax) {
         throw new GridError('too_large', `One artifact has at most ${manifestsMax} writers.`)
+      }
       const replaced = input.type === 'PATCH' ? undefined : all.find((each) => each.type !== 'PATCH')
+      const { name, type, baseArtifactId } = { ...input, name: checkPath(input.name) }
       const manifestId = replaced?.id ?? newId()
-      const { name: _, ...row } = input
-      if (replaced) await contents.changeManifest(trx, manifestId, { ...row, name: checkPath(input.name) })
-      else await contents.insertManifest(trx, { ...row, id: manifestId, name: checkPath(input.name) })
-      return manifestId
+      if (replaced) {
+        // To hold a place that is filled already is what a late repetition asks; it must not empty it.
+        const digest = input.digest || replaced.digest
+        await contents.changeManifest(trx, manifestId, { name, type, digest, baseArtifactId })
+      } else {
+        await contents.insertManifest(trx, { ...input, name, id: manifestId })
+      }
+      return (await contents.findManifest(trx, manifestId))!
     })
-    return manifestPlace(actor, id)
+    return placeOfManifest(actor, manifest)
   }
 
   /** Tells the digest of a manifest whose place was held. Null leaves alone. */
@@ -219,30 +225,30 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
     actor: Actor,
     input: { manifestId: string; digest: string | null; baseArtifactId: string | null },
   ): Promise<ManifestPlace> {
-    const manifest = await contents.findManifest(db, input.manifestId)
-    if (!manifest) throw new GridError('not_found')
-    const artifact = await writable(actor, manifest.artifactId)
+    const found = await contents.findManifest(db, input.manifestId)
+    if (!found) throw new GridError('not_found')
+    const artifact = await writable(actor, found.artifactId)
     if (input.baseArtifactId !== null) await visible(actor, input.baseArtifactId)
     if (input.digest !== null) checkDigest(input.digest)
-    await db.transaction().execute(async (trx) => {
+    const manifest = await db.transaction().execute(async (trx) => {
       await lockPending(trx, artifact)
-      await contents.changeManifest(trx, manifest.id, {
-        digest: input.digest ?? manifest.digest,
-        baseArtifactId: input.baseArtifactId ?? manifest.baseArtifactId,
+      await contents.changeManifest(trx, found.id, {
+        digest: input.digest ?? found.digest,
+        baseArtifactId: input.baseArtifactId ?? found.baseArtifactId,
       })
+      return (await contents.findManifest(trx, found.id))!
     })
-    return manifestPlace(actor, manifest.id)
+    return placeOfManifest(actor, manifest)
   }
 
-  async function manifestPlace(actor: Actor, id: string): Promise<ManifestPlace> {
-    const manifest = (await contents.findManifest(db, id))!
-    const url = signed.sign({ do: 'put-manifest', manifestId: id }, { fileName: manifest.name })
+  function placeOfManifest(actor: Actor, manifest: StoredManifest): ManifestPlace {
+    const url = signed.sign({ do: 'put-manifest', manifestId: manifest.id }, { fileName: manifest.name })
     return { manifest, uploadUrl: manifest.digest === '' ? null : actor.origin + url }
   }
 
   /**
-   * Places for files, in the order asked. What the project stores already need not be sent again; what other projects
-   * store makes no difference, so an answer tells nothing about them.
+   * Places for files, in the order asked. What the project stores already, or is asked for twice, need not be sent
+   * again; what other projects store makes no difference, so an answer tells nothing about them.
    *
    * @param files `md5` is base64.
    * @throws GridError invalid for a name that leads out of the artifact, or what is no MD5.
@@ -267,17 +273,21 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
       const md5Hexes = new Set(group.flatMap(({ md5Hex }) => md5Hex ?? []))
       known.set(projectId, await contents.findBlobs(db, projectId, [...md5Hexes]))
     }
+    const sent = new Set<string>()
     return asked.map(({ artifact, name, md5Hex }) => {
       if (md5Hex === undefined)
         throw new GridError('invalid', `The digest of ${JSON.stringify(name)} is not an MD5.`)
       const blob = known.get(artifact.collection.projectId)!.get(md5Hex)
       if (!blob && artifact.state !== 'pending') throw alreadyCommitted(artifact)
+      const content = `${artifact.id} ${md5Hex}`
+      const isNeeded = !blob && !sent.has(content)
+      sent.add(content)
       const claim = { do: 'put-artifact', artifactId: artifact.id, md5Hex } as const
       return {
         artifactId: artifact.id,
         name,
         storagePath: `artifacts/${artifact.collection.projectNumber}/${artifact.id}/${md5Hex}`,
-        uploadUrl: blob ? null : actor.origin + signed.sign(claim, { fileName: name }),
+        uploadUrl: isNeeded ? actor.origin + signed.sign(claim, { fileName: name }) : null,
         birthArtifactId: blob?.birthArtifactId ?? artifact.id,
       }
     })
