@@ -12,7 +12,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
-import { createClient, type ClickHouseClient } from '@clickhouse/client'
+import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client'
 import { drainPending, Session } from 'chdb'
 import { createChdbConnection } from 'chdb/connection'
 import { migrateClickHouse } from './migrate.ts'
@@ -52,6 +52,8 @@ async function openServer(url: string): Promise<ClickHouse> {
     url,
     request_timeout: requestTimeoutMs,
     application: 'teamgrid',
+    // What fails is thrown to the caller, who knows what it means; the driver would print it a second time.
+    log: { level: ClickHouseLogLevel.OFF },
     compression: { request: true },
   })
   return {
