@@ -22,34 +22,25 @@ export type GroupCommitLimits = {
  * @param commit stores a group; resolves when it is durable. If it rejects, every caller of that group is rejected
  *   with the same error, and the next group is tried as usual.
  * @returns `add`: resolves when the item is stored; throws GridError overloaded when too much waits.
- *   `exclusive`: runs an action while nothing is being written, before what waits. `drained`: resolves when nothing waits.
+ *   `settled`: resolves when everything added so far is stored or has failed.
  */
 export function createGroupCommit<Item>(
   commit: (items: Item[]) => Promise<void>,
   limits: GroupCommitLimits,
 ): {
   add: (item: Item, bytes: number) => Promise<void>
-  exclusive: <Result>(action: () => Promise<Result>) => Promise<Result>
-  drained: () => Promise<void>
+  settled: () => Promise<void>
 } {
   let waiting: Entry<Item>[] = []
-  let actions: (() => Promise<void>)[] = []
   let bytesHeld = 0
-  let running: Promise<void> | null = null
-
-  function wake(): void {
-    running ??= work().finally(() => {
-      running = null
-      if (waiting.length > 0 || actions.length > 0) wake()
-    })
-  }
+  let running = false
+  const pending = new Set<Promise<void>>()
 
   async function work(): Promise<void> {
-    while (waiting.length > 0 || actions.length > 0) {
-      const action = actions.shift()
-      if (action !== undefined) await action()
-      else await commitGroup(takeGroup())
-    }
+    if (running) return
+    running = true
+    while (waiting.length > 0) await commitGroup(takeGroup())
+    running = false
   }
 
   function takeGroup(): Entry<Item>[] {
@@ -81,19 +72,15 @@ export function createGroupCommit<Item>(
           retryAfterSeconds: 2,
         })
       bytesHeld += bytes
-      return new Promise((resolve, reject) => {
-        waiting.push({ item, bytes, resolve, reject })
-        wake()
-      })
+      const stored = new Promise<void>((resolve, reject) => waiting.push({ item, bytes, resolve, reject }))
+      pending.add(stored)
+      const forgetIt = () => pending.delete(stored)
+      stored.then(forgetIt, forgetIt)
+      void work()
+      return stored
     },
-    exclusive(action) {
-      return new Promise((resolve, reject) => {
-        actions.push(() => action().then(resolve, reject))
-        wake()
-      })
-    },
-    async drained() {
-      while (running !== null) await running
+    async settled() {
+      await Promise.allSettled(pending)
     },
   }
 }

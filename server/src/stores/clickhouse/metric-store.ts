@@ -19,7 +19,7 @@ export function createMetricStore({
   close,
   clock = Date,
 }: Pick<ClickHouse, 'client' | 'insert' | 'close'> & { clock?: { now(): number } }): MetricStore {
-  const writer = createMetricWriter({ client, insert }, clock)
+  const { settled, ...writer } = createMetricWriter({ client, insert }, clock)
   const ask = createAsk({ client })
   return {
     ...writer,
@@ -27,7 +27,7 @@ export function createMetricStore({
     ...createLineReader(ask),
     ...createFinder(ask),
     async close() {
-      await writer.drained()
+      await settled()
       await close()
     },
   }

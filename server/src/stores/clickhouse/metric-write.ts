@@ -45,7 +45,7 @@ const tables = Object.keys(columns) as Table[]
 export function createMetricWriter(
   clickhouse: Pick<ClickHouse, 'client' | 'insert'>,
   clock: { now(): number },
-): Pick<MetricStore, 'append' | 'forget'> & { drained: () => Promise<void> } {
+): Pick<MetricStore, 'append' | 'forget'> & { settled: () => Promise<void> } {
   const group = createGroupCommit<Rows>(commit, limits)
   let lastVersion = 0
 
@@ -77,21 +77,21 @@ export function createMetricWriter(
   async function forget(experimentIds: string[]): Promise<void> {
     if (experimentIds.length === 0) return
     const ids = experimentIds.map(checkedId)
-    await group.exclusive(async () => {
-      try {
-        // The rows are hidden when this returns; the space comes back with the next merge of their part.
-        for (const table of ['points', 'lines', 'objects', 'keys', 'console', 'facts'])
-          await clickhouse.client.command({
-            query: `DELETE FROM ${table} WHERE experiment IN {ids:Array(UUID)}`,
-            query_params: { ids },
-          })
-      } catch (error) {
-        throw writingTrouble(error)
-      }
-    })
+    // What was handed in before must not come back after. Deleting itself holds up no writer.
+    await group.settled()
+    try {
+      // The rows are hidden when this returns; the space comes back with the next merge of their part.
+      for (const table of ['points', 'lines', 'objects', 'keys', 'console', 'facts'])
+        await clickhouse.client.command({
+          query: `DELETE FROM ${table} WHERE experiment IN {ids:Array(UUID)}`,
+          query_params: { ids },
+        })
+    } catch (error) {
+      throw writingTrouble(error)
+    }
   }
 
-  return { append, forget, drained: group.drained }
+  return { append, forget, settled: group.settled }
 }
 
 function rowsOf(batch: Append, version: number): Rows {
