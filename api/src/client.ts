@@ -37,6 +37,8 @@ export function createClient(options: {
 function gridErrorOf(error: unknown): unknown {
   if (error instanceof GridError) return error
   if (error instanceof ORPCError) {
+    const plain = plainErrorOf(error.data)
+    if (plain) return plain
     const code = isErrorCode(error.code) ? error.code : codeOfStatus(error.status)
     return new GridError(code, error.message, { ...(error.data as ErrorDetails | undefined), cause: error })
   }
@@ -48,6 +50,14 @@ function gridErrorOf(error: unknown): unknown {
     })
   }
   return error
+}
+
+/** What is refused before an endpoint is reached, such as a wrong key, comes as `{ error: { code, message, … } }`. */
+function plainErrorOf(data: unknown): GridError | undefined {
+  const body = (data as { body?: { error?: Record<string, unknown> } } | undefined)?.body?.error
+  if (!body || !isErrorCode(body['code']) || typeof body['message'] !== 'string') return undefined
+  const { code, message, ...details } = body
+  return new GridError(code as GridError['code'], message as string, details)
 }
 
 function codeOfStatus(status: number): GridError['code'] {

@@ -46,14 +46,23 @@ test('titles are green and the first cell is dim, if colours are wanted', () => 
   expect(text).toContain('\u001b[2mowl           \u001b[0m')
 })
 
-test('a narrow terminal cuts the widest column, never a number’s', () => {
+test('on a narrow terminal long cells are folded, and nothing is lost', () => {
   const text = table(columns, [{ run: 'a-very-long-name-of-a-run', failed: 123 }], {
     boxes: true,
     color: false,
     columns: 24,
   })
-  expect(text).toContain('│ a-very-lon… │    123 │')
+  expect(text.split('\n').slice(3, 6)).toEqual([
+    '│ a-very-long │    123 │',
+    '│ -name-of-a- │        │',
+    '│ run         │        │',
+  ])
   expect(Math.max(...text.split('\n').map((line) => line.length))).toBe(24)
+})
+
+test('on a terminal too narrow for its titles nothing is folded', () => {
+  const text = table(columns, rows, { boxes: true, color: false, columns: 12 })
+  expect(text).toContain('│ brave-lynx-101 │      0 │')
 })
 
 test('a cell with line breaks stays one row', () => {

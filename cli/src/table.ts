@@ -1,11 +1,11 @@
-import { cut, displayWidth, shown } from './text.ts'
+import { displayWidth, fold, shown } from './text.ts'
 
 /** A column: its title as people read it, and how a row's cell reads. The first is left aligned, the others right. */
 export type Column<Row> = { title: string; cell: (row: Row) => string | number }
 
 export type TableStyle = { boxes: boolean; color: boolean; columns: number }
 
-/** Narrower than this a text column says nothing any more; then the table is rather too wide for the terminal. */
+/** Columns are not folded to less than this. */
 const narrowest = 8
 
 /**
@@ -52,12 +52,14 @@ function boxed(
   const widths = fitted(wanted, titles, style.columns)
   const line = (left: string, fill: string, cross: string, right: string) =>
     left + widths.map((width) => fill.repeat(width + 2)).join(cross) + right
-  const row = (cells: string[], wall: string, paint: (cell: string, index: number) => string) =>
-    wall +
-    cells
-      .map((cell, index) => ` ${paint(align(cut(cell, widths[index]!), widths[index]!, index), index)} `)
-      .join(wall) +
-    wall
+  const row = (cells: string[], wall: string, paint: (cell: string, index: number) => string) => {
+    const folded = cells.map((cell, index) => fold(cell, widths[index]!))
+    const height = Math.max(...folded.map((lines) => lines.length))
+    return Array.from({ length: height }, (_, at) => {
+      const parts = folded.map((lines, index) => paint(align(lines[at] ?? '', widths[index]!, index), index))
+      return `${wall} ${parts.join(` ${wall} `)} ${wall}`
+    }).join('\n')
+  }
   const painted = (code: number, text: string) => (style.color ? `\u001b[${code}m${text}\u001b[0m` : text)
   return [
     line('┏', '━', '┳', '┓'),
@@ -72,14 +74,21 @@ function boxed(
     .join('')
 }
 
-/** Takes width from the widest column until the box fits the terminal. */
+/**
+ * Takes width from the widest columns until the box fits the terminal. Where even the narrowest columns do not fit,
+ * nothing is folded: a terminal that wraps whole lines reads better than towers of single letters.
+ */
 function fitted(wanted: readonly number[], titles: readonly string[], columns: number): number[] {
+  const least = wanted.map((width, index) =>
+    Math.min(width, Math.max(narrowest, ...titles[index]!.split(' ').map(displayWidth))),
+  )
+  const room = columns - (wanted.length * 3 + 1)
+  const sum = (widths: readonly number[]) => widths.reduce((total, width) => total + width, 0)
+  if (sum(wanted) <= room || sum(least) > room) return [...wanted]
   const widths = [...wanted]
-  const frame = widths.length * 3 + 1
-  for (let over = widths.reduce((sum, width) => sum + width, frame) - columns; over > 0; over -= 1) {
-    const widest = widths.indexOf(Math.max(...widths))
-    if (widths[widest]! <= Math.max(narrowest, displayWidth(titles[widest]!))) break
-    widths[widest]! -= 1
+  while (sum(widths) > room) {
+    const spare = widths.map((width, index) => (width > least[index]! ? width : 0))
+    widths[spare.indexOf(Math.max(...spare))]! -= 1
   }
   return widths
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { cut, displayWidth, shown, shownLogLine } from './text.ts'
+import { displayWidth, fold, shown, shownLogLine } from './text.ts'
 
 describe('text of other people at my terminal', () => {
   test('a name cannot move the cursor, clear the screen or set the title', () => {
@@ -28,9 +28,11 @@ describe('text of other people at my terminal', () => {
     expect(displayWidth('🎉')).toBe(2)
   })
 
-  test('cutting says that something is missing', () => {
-    expect(cut('brave-lynx-101', 8)).toBe('brave-l…')
-    expect(cut('数据数据', 5)).toBe('数据…')
-    expect(cut('short', 8)).toBe('short')
+  test('folding breaks at spaces, else anywhere, and loses nothing', () => {
+    expect(fold('brave-lynx-101', 8)).toEqual(['brave-ly', 'nx-101'])
+    expect(fold('python train.py --lr 0.1', 12)).toEqual(['python', 'train.py', '--lr 0.1'])
+    expect(fold('数据数据', 5)).toEqual(['数据', '数据'])
+    expect(fold('short', 8)).toEqual(['short'])
+    expect(fold('', 8)).toEqual([''])
   })
 })

@@ -55,13 +55,25 @@ export function displayWidth(text: string): number {
   return width
 }
 
-/** `text` cut to `width` cells, with an ellipsis where something is missing. */
-export function cut(text: string, width: number): string {
-  if (displayWidth(text) <= width) return text
-  let result = ''
-  for (const { segment } of graphemes.segment(text)) {
-    if (displayWidth(result + segment) > width - 1) break
-    result += segment
+/** `text` in lines of at most `width` cells, broken at spaces where there are some. */
+export function fold(text: string, width: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    const joined = line === '' ? word : `${line} ${word}`
+    if (displayWidth(joined) <= width) {
+      line = joined
+      continue
+    }
+    if (line !== '') lines.push(line)
+    line = ''
+    for (const { segment } of graphemes.segment(word)) {
+      if (line !== '' && displayWidth(line + segment) > width) {
+        lines.push(line)
+        line = ''
+      }
+      line += segment
+    }
   }
-  return `${result}…`
+  return [...lines, line]
 }

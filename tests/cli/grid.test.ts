@@ -75,6 +75,8 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const one of [ada, bob, cy, zoe]) if (one) await rm(one.folder, { recursive: true, force: true })
   await server?.stop()
+  // A server that was started again on its folder leaves it.
+  if (server) await rm(server.dataDir, { recursive: true, force: true })
 })
 
 const json = (text: string) => JSON.parse(text) as Record<string, unknown>[]
@@ -93,6 +95,7 @@ describe('getting in', () => {
     const secret = keyOf('q')
     const { code, stdout, stderr } = await nobody.grid(['login', '--url', server.url, '--key', secret])
     expect(code).toBe(3)
+    expect(stderr).toContain('This API key is not valid here')
     expect(stdout + stderr).not.toContain(secret)
     await expect(stat(join(nobody.folder, '.grid', 'settings.json'))).rejects.toThrow('ENOENT')
     await rm(nobody.folder, { recursive: true })
@@ -389,12 +392,7 @@ describe('logs', () => {
     await followed.print(3, [{ text: 'last' }])
     await followed.finish(0)
     expect(await child.ended).toEqual([0, null])
-    const lines = child
-      .output()
-      .trimEnd()
-      .split('\n')
-      .map((line) => line.split('] ').at(-1))
-    expect(lines.filter((line) => line !== '10%')).toEqual(['one', '90%', 'three', 'last'])
+    expect(texts(child.output()).filter((line) => line !== '10%')).toEqual(['one', '90%', 'three', 'last'])
   })
 
   test('Ctrl-C ends -f without a trace', async () => {
@@ -405,6 +403,14 @@ describe('logs', () => {
     expect(child.errors().trim()).toBe('')
   })
 })
+
+/** What scripts wrote, without label and time. */
+function texts(output: string): (string | undefined)[] {
+  return output
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split('] ').at(-1))
+}
 
 function follow(who: Caller, ref: string) {
   const child = spawn(process.execPath, [join(rootFolder, 'cli/src/main.ts'), 'logs', '-f', ref], {
@@ -571,6 +577,23 @@ describe('a member who was removed', () => {
     expect((await cy.grid(['teams', 'vision'])).code).toBe(4)
     expect((await cy.grid(['status', '--global', '-o', 'json'])).stdout).toBe('[]\n')
   })
+})
+
+test('-f goes on when the server comes back', async () => {
+  const place = { team: 'vision', project: 'digits', id: 'patient' }
+  const patient = await startExperiment(server, keyOf('b'), place, { name: 'patient-owl-1' })
+  await patient.print(0, [{ text: 'before' }, { text: 'still before' }])
+  const child = follow(bob, 'patient-owl-1')
+  await child.until('before')
+  await server.kill9()
+  const { dataDir } = server
+  server = await startServer({ dataDir, port: server.port })
+  await patient.print(2, [{ text: 'after' }])
+  await patient.finish(0)
+  expect(await child.ended).toEqual([0, null])
+  expect(texts(child.output())).toEqual(['before', 'still before', 'after'])
+  expect(child.errors()).toContain('trying again')
+  expect(child.errors()).toContain('Connected again.')
 })
 
 test('the operator’s command says in a sentence that the server is not running', async () => {

@@ -1,3 +1,4 @@
+import { rmdir } from 'node:fs/promises'
 import { join, relative, resolve as resolvePath } from 'node:path'
 import type { Command } from 'commander'
 import { type Experiment, type FileInfo, GridError } from '@teamgrid/api'
@@ -145,6 +146,8 @@ async function downloadAll(
   } finally {
     progress.end()
   }
+  // Stays only where something is left to continue.
+  await rmdir(join(root, '.grid-partial')).catch(() => {})
   report(context, outcomes, root)
 }
 

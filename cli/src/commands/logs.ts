@@ -21,6 +21,8 @@ type LogOptions = {
 /** Lines the server gives at once. */
 const pageLinesMax = 10_000
 const pollMilliseconds = 1000
+/** Of a run with more experiments than this each is asked less often, so that following it stays a light load. */
+const experimentsASecond = 10
 /** While the server is away `-f` asks again after 1, 2, 4 … seconds, at most this. */
 const retryMillisecondsMax = 15_000
 
@@ -50,10 +52,11 @@ async function showLogs(context: Context, ref: string, options: LogOptions): Pro
     (oldest === null || (line.time !== null && new Date(line.time) >= oldest))
   const printers = printerFor(context, experiments.length > 1, Boolean(options.follow))
   if (options.follow) {
+    const pause = pollMilliseconds * Math.max(1, experiments.length / experimentsASecond)
     await Promise.all(
       experiments.map((experiment) =>
         orPointToTheWeb(context, experiment, () =>
-          follow(context, experiment, options.tailLines, wanted, printers.print),
+          follow(context, experiment, { tail: options.tailLines, pause, wanted, print: printers.print }),
         ),
       ),
     )
@@ -176,11 +179,16 @@ async function newest(
 async function follow(
   context: Context,
   experiment: Experiment,
-  tail: number | undefined,
-  wanted: (line: ConsoleLine) => boolean,
-  print: Print,
+  options: {
+    tail: number | undefined
+    /** Milliseconds between two looks. */
+    pause: number
+    wanted: (line: ConsoleLine) => boolean
+    print: Print
+  },
 ): Promise<void> {
   const { io } = context
+  const { tail, wanted, print } = options
   const { client } = await context.connection()
   const follower = createFollower()
   let start = 0
@@ -192,13 +200,14 @@ async function follow(
   for (;;) {
     try {
       // The state is asked for first: what is written before it says "ended" is then certainly read below.
-      const { state } = await client.experiments.get(addressOf(experiment))
+      const { team, project, slug } = experiment
+      const [now] = await client.experiments.resolve({ ref: `${team}/${project}/${slug}` })
       await readFrom(context, experiment, Math.max(start, follower.from()), (lines) =>
         print(experiment, follower.take(lines, io.now().getTime()).filter(wanted)),
       )
       if (failures > 0) io.stderr.write('Connected again.\n')
       failures = 0
-      if (hasEnded(state)) {
+      if (!now || hasEnded(now.state)) {
         print(experiment, follower.flush().filter(wanted))
         return
       }
@@ -208,7 +217,7 @@ async function follow(
       failures += 1
     }
     const backOff =
-      failures === 0 ? pollMilliseconds : Math.min(retryMillisecondsMax, 1000 * 2 ** (failures - 1))
+      failures === 0 ? options.pause : Math.min(retryMillisecondsMax, 1000 * 2 ** (failures - 1))
     await io.pause(backOff)
   }
 }
