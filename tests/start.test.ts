@@ -1,11 +1,17 @@
 /** Starting and ending a whole server, as an operator sees it. */
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { rootFolder, run, type RunResult } from './support/programs.ts'
+import { part } from './support/parts.ts'
+import { venv } from './support/python.ts'
+import { startSeaweed } from './support/seaweed.ts'
 import { startServer } from './support/server.ts'
+import { testDatabase } from '../server/src/stores/postgres/testing.ts'
+
+const seaweedInstalled = await part('seaweedfs', () => venv('seaweedfs'))
 
 let dataDir: string
 beforeAll(async () => {
@@ -82,3 +88,28 @@ test('a second server on the same data directory is refused, a start after kill 
   expect(await third.stop()).toBe(0)
   await expect(stat(join(dataDir, 'postgres/data/postmaster.pid'))).rejects.toThrow('ENOENT')
 }, 120_000)
+
+test.skipIf(!seaweedInstalled)(
+  'with DATABASE_URL and S3_* the embedded twins are not started',
+  async () => {
+    await using database = await testDatabase()
+    const seaweed = await startSeaweed()
+    const { endpoint, bucket, accessKeyId, secretAccessKey } = seaweed.config
+    const server = await startServer({
+      env: {
+        DATABASE_URL: database.connectionString,
+        S3_ENDPOINT: endpoint!,
+        S3_BUCKET: bucket,
+        S3_ACCESS_KEY_ID: accessKeyId,
+        S3_SECRET_ACCESS_KEY: secretAccessKey,
+      },
+    })
+    const names = await readdir(server.dataDir)
+    expect(names).toContain('metrics')
+    expect(names).not.toContain('postgres')
+    expect(names).not.toContain('blobs')
+    expect(await server.stop()).toBe(0)
+    await seaweed.stop()
+  },
+  120_000,
+)
