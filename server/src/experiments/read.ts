@@ -85,14 +85,16 @@ export function createReader(
   /** The usual view needs no facts, and an index has it in order. */
   async function pageByTime(projectId: string, descending: boolean, offset: number, limit: number) {
     const direction = sql.raw(descending ? 'desc' : 'asc')
-    const { rows } = await sql<{ id: string }>`
-      select id from experiments where project_id = ${projectId} and deleted_at is null
-      order by created_at ${direction}, id ${direction} offset ${offset} limit ${limit}`.execute(db)
-    const counted = await sql<{ total: number }>`
-      select count(*) as total from experiments where project_id = ${projectId} and deleted_at is null`.execute(
-      db,
-    )
-    return { experimentIds: rows.map(({ id }) => id), total: counted.rows[0]!.total }
+    const [page, counted] = await Promise.all([
+      sql<{ id: string }>`
+        select id from experiments where project_id = ${projectId} and deleted_at is null
+        order by created_at ${direction}, id ${direction} offset ${offset} limit ${limit}`.execute(db),
+      sql<{ total: number }>`
+        select count(*) as total from experiments where project_id = ${projectId} and deleted_at is null`.execute(
+        db,
+      ),
+    ])
+    return { experimentIds: page.rows.map(({ id }) => id), total: counted.rows[0]!.total }
   }
 
   async function rowsOf(ids: string[], columns: string[]): Promise<ExperimentRow[]> {

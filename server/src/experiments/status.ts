@@ -40,50 +40,44 @@ export function createStatus({ db, access, teams }: Pick<Parts, 'db' | 'access' 
       ],
       sql` and `,
     )
-    const active = sql`bool_or(e.state in ('pending', 'running', 'preempting'))`
-    const runs = sql`
-      select max(e.id::text) as newest, ${active} as active
-      from experiments e join users c on c.id = e.created_by
-      where ${where}
-      group by e.project_id, e.created_by, e.group_name, case when e.group_name is null then e.id end`
-    const wanted = input.show === 'active' ? sql`active` : sql`not active`
-    const { rows: page } = await sql<{ newest: string }>`
-      select newest from (${runs}) runs
-      where ${wanted} ${input.cursor === undefined ? sql`` : sql`and newest < ${input.cursor}`}
-      order by newest desc limit ${input.limit + 1}`.execute(db)
-    const { rows: counted } = await sql<{ inactive: number }>`
-      select count(*) filter (where not active) as inactive from (${runs}) runs`.execute(db)
-    const shown = page.slice(0, input.limit).map((row) => row.newest)
+    const count = (states: RawBuilder<unknown>) => sql`count(*) filter (where e.state in (${states}))`
+    const isActive = sql`running + queued > 0`
+    const { rows } = await sql<Counts & { inactive: number; newest: string | null }>`
+      with runs as materialized (
+        select max(e.id::text) as newest, min(e.created_at) as created_at,
+          max(coalesce(e.ended_at, e.heartbeat_at)) as last_at, count(*) as experiments,
+          ${count(sql`'running', 'preempting'`)} as running,
+          ${count(sql`'pending'`)} as queued,
+          ${count(sql`'finished'`)} as completed,
+          ${count(sql`'failed', 'crashed'`)} as failed,
+          ${count(sql`'killed', 'preempted'`)} as stopped
+        from experiments e join users c on c.id = e.created_by
+        where ${where}
+        group by e.project_id, e.created_by, e.group_name, case when e.group_name is null then e.id end
+      )
+      select inactive, page.* from (select count(*) filter (where not (${isActive})) as inactive from runs) counted
+      left join lateral (
+        select r.*, coalesce(n.group_name, n.name) as run, t.slug as team, p.name as project,
+          c.username, c.name as person
+        from (
+          select * from runs
+          where ${input.show === 'active' ? isActive : sql`not (${isActive})`}
+            ${input.cursor === undefined ? sql`` : sql`and newest < ${input.cursor}`}
+          order by newest desc limit ${input.limit + 1}
+        ) r
+        join experiments n on n.id = r.newest::uuid
+        join projects p on p.id = n.project_id
+        join teams t on t.id = n.team_id
+        join users c on c.id = n.created_by
+      ) page on true
+      order by page.newest desc`.execute(db)
+    const found = rows.filter((row) => row.newest !== null)
+    const shown = found.slice(0, input.limit)
     return {
-      items: await rowsOf(shown),
-      nextCursor: page.length > input.limit ? shown.at(-1)! : null,
-      inactive: counted[0]!.inactive,
+      items: shown.map(statusRowOf),
+      nextCursor: found.length > input.limit ? shown.at(-1)!.newest : null,
+      inactive: rows[0]!.inactive,
     }
-  }
-
-  async function rowsOf(newest: string[]): Promise<StatusRow[]> {
-    if (newest.length === 0) return []
-    const { rows } = await sql<Counts>`
-      select n.id as newest, coalesce(n.group_name, n.name) as run, t.slug as team, p.name as project,
-        c.username, c.name as person,
-        min(e.created_at) as created_at,
-        max(coalesce(e.ended_at, e.heartbeat_at)) as last_at,
-        count(*) as experiments,
-        count(*) filter (where e.state in ('running', 'preempting')) as running,
-        count(*) filter (where e.state = 'pending') as queued,
-        count(*) filter (where e.state = 'finished') as completed,
-        count(*) filter (where e.state in ('failed', 'crashed')) as failed,
-        count(*) filter (where e.state in ('killed', 'preempted')) as stopped
-      from experiments n
-      join experiments e on e.project_id = n.project_id and e.created_by = n.created_by and e.deleted_at is null
-        and (e.id = n.id or e.group_name = n.group_name)
-      join projects p on p.id = n.project_id
-      join teams t on t.id = n.team_id
-      join users c on c.id = n.created_by
-      where n.id = any(${newest}::uuid[])
-      group by n.id, t.slug, p.name, c.username, c.name
-      order by n.id desc`.execute(db)
-    return rows.map(statusRowOf)
   }
 
   /**
@@ -176,7 +170,6 @@ export function createStatus({ db, access, teams }: Pick<Parts, 'db' | 'access' 
 }
 
 type Counts = {
-  newest: string
   run: string
   team: string
   project: string

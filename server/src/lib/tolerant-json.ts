@@ -21,8 +21,7 @@ export function parseTolerantJson(text: string): unknown {
     if (!text.includes('NaN') && !text.includes('Infinity')) throw error
     return parseSlowly(text)
   }
-  // Short texts cannot nest deeply, and most lines are short.
-  if (text.length > nestingMax && isNestedDeeper(value, nestingMax))
+  if (hasManyBrackets(text) && isNestedDeeper(value, nestingMax))
     throw new SyntaxError(`JSON nests deeper than ${nestingMax} levels`)
   return value
 }
@@ -67,6 +66,15 @@ function withoutUnstorable(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [storableText(key), withoutUnstorable(item)]),
   )
+}
+
+/** Nearly every line has few, which is quicker to see than how deep it is. */
+function hasManyBrackets(text: string): boolean {
+  let count = 0
+  for (const bracket of ['{', '['])
+    for (let at = text.indexOf(bracket); at !== -1; at = text.indexOf(bracket, at + 1))
+      if (++count > nestingMax) return true
+  return false
 }
 
 /** Breadth first, so that the check itself cannot exhaust the stack. */

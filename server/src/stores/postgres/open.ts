@@ -77,6 +77,9 @@ export function createPool(connectionString: string, log: Log, connectionsMax = 
   })
   // A connection that breaks while idle is replaced by the pool; without a listener it would end the process.
   pool.on('error', (error) => log.warn(`A database connection broke: ${error.message}`))
+  // The pool listens only while a connection is idle. One that breaks between two queries of a transaction would end the
+  // process too; its next query rejects, and that is enough.
+  pool.on('connect', (client) => client.on('error', () => {}))
   return pool
 }
 
