@@ -22,9 +22,9 @@ export function createClient(options: {
     headers: () => options.headers?.() ?? {},
     ...(options.fetch ? { fetch: (request: Request) => options.fetch!(request) } : {}),
     interceptors: [
-      async ({ next }) => {
+      async (call) => {
         try {
-          return await next()
+          return await call.next()
         } catch (error) {
           throw gridErrorOf(error)
         }

@@ -2,11 +2,14 @@ import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { rootFolder, run } from '../support/programs.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { type LoggedExperiment, startExperiment } from './logging.ts'
 import { admin, adminOk, type Caller, caller, cleanEnv, keyOf } from './people.ts'
+
+// Every command here is a process of its own, which takes its time on a busy machine.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 240_000 })
 
 let server: TestServer
 let ada: Caller
