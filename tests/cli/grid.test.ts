@@ -559,6 +559,19 @@ describe('stop', () => {
   })
 })
 
+describe('a service account', () => {
+  test('sees the team’s runs, and those of the member it works for as its own', async () => {
+    const made = await adminOk(server, ['service-account', 'create', 'vision', 'ci'])
+    const ci = await caller(server, (made['key'] as { secret: string }).secret)
+    const runs = async (args: string[], env: Record<string, string> = {}) =>
+      json((await ci.grid(['status', '-o', 'json', ...args], { env })).stdout).map((row) => row['run'])
+    expect(await runs(['--global'])).toContain('brave-lynx-101')
+    expect(await runs([])).toEqual([])
+    expect(await runs([], { GRID_USERNAME: 'bob' })).toContain('brave-lynx-101')
+    await rm(ci.folder, { recursive: true })
+  })
+})
+
 describe('a policy that keeps the logs of others in the web app', () => {
   test('refuses with the address, and leaves one’s own alone', async () => {
     await adminOk(server, ['team', 'policy', 'vision', '--preset', 'grid-2022'])
