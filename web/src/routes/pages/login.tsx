@@ -21,19 +21,14 @@ export function useEnter(next: string | undefined): () => Promise<void> {
   }
 }
 
+const firstAdmin =
+  'This server has no admin yet: its first one opens the one-time link that the server printed when it started. Who was given an account signs in here.'
+
 export function LoginPage() {
   const { signup, next } = route.useSearch()
   const about = useQuery(api.instance.about.queryOptions())
   const enter = useEnter(next)
-  if (about.data?.setupNeeded === true) {
-    return (
-      <Door title="Welcome to Teamgrid" says="This server has no people yet.">
-        <p className="text-ink-soft">
-          Its first admin opens the one-time link that the server printed when it started.
-        </p>
-      </Door>
-    )
-  }
+  const noAdmin = about.data?.setupNeeded === true
   if (signup === true) {
     const open = about.data?.signUpOpen ?? true
     return (
@@ -63,8 +58,8 @@ export function LoginPage() {
   }
   return (
     <Door
-      title="Sign in"
-      {...(about.data === undefined ? {} : { says: about.data.organisation })}
+      title={noAdmin ? 'Welcome to Teamgrid' : 'Sign in'}
+      {...(about.data === undefined ? {} : { says: noAdmin ? firstAdmin : about.data.organisation })}
       foot={
         about.data?.signUpOpen === true ? (
           <>
