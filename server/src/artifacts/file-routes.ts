@@ -41,24 +41,19 @@ export function artifactFileRoutes(deps: {
   }
 }
 
-/** The birth id may be empty; it says where content comes from, and we find that by digest. */
+/**
+ * The birth id may be empty; it says where content comes from, and we find that by digest. Fastify has refused what
+ * cannot be decoded.
+ */
 function readPath(url: string) {
   const parts = url.split('?')[0]!.split('/').slice(2)
-  const [, team, project, collection] = parts.map(decoded)
-  const [md5Hex, fileName] = parts.slice(-2).map(decoded)
+  const [, team, project, collection] = parts.map(decodeURIComponent)
+  const [md5Hex, fileName] = parts.slice(-2).map(decodeURIComponent)
   const ids = parts.slice(4, -2)
   if (!team || !project || !collection || !md5Hex || ids.length < 1 || ids.length > 2)
     throw new GridError('not_found')
   if (ids.length === 1) return { team, project, collection, md5Hex, fileName: fileName! }
-  const artifactId = readArtifactId(decoded(ids[0]!))
+  const artifactId = readArtifactId(decodeURIComponent(ids[0]!))
   if (artifactId === undefined) throw new GridError('not_found')
   return { team, project, collection, artifactId, md5Hex, fileName: fileName! }
-}
-
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part)
-  } catch {
-    throw new GridError('not_found')
-  }
 }
