@@ -407,6 +407,7 @@ describe('one experiment', () => {
     await Promise.all([1, 2, 3].map(() => bench.experiments.addAlert(team.member, ref, alert)))
     bench.time.now += 61_000
     await bench.experiments.addAlert(team.member, ref, alert)
+    bench.time.now += 1
     await bench.experiments.addAlert(team.member, ref, { ...alert, title: 'Other' })
     const first = await bench.experiments.alerts(team.viewer, {
       team: team.slug,
@@ -448,3 +449,24 @@ function curves(
     ...more,
   })
 }
+
+test('names with a NUL character are names of nothing, and an expression the engine lacks is refused', async () => {
+  const { ref } = await bench.anExperiment(team.member)
+  const { experiments } = bench
+  const nul = { ...ref, slug: 'a\0b' }
+  for (const refused of [
+    () => experiments.get(team.member, nul),
+    () => experiments.console(team.member, { ...nul, limit: 1 }),
+    () => experiments.resolve(team.member, { ref: 'a\0b' }),
+    () => experiments.append(team.member, nul, {}),
+    () => experiments.upsert(team.member, { slug: 'a\0b' }),
+    () => experiments.status(team.member, { scope: 'mine', show: 'active', limit: 1, cursor: '\0' }),
+    () => experiments.query(team.member, { ...ref, search: '/(?=a)/' }),
+    () =>
+      experiments.query(team.member, { ...ref, filters: [{ column: 'name', op: 'regex', value: '(a)\\1' }] }),
+  ])
+    await expect(refused()).rejects.toMatchObject({ code: expect.stringMatching(/^(invalid|not_found)$/) })
+  await expect(experiments.query(team.member, { ...ref, search: 'a\0b' })).resolves.toMatchObject({
+    total: 0,
+  })
+})

@@ -8,6 +8,7 @@ import { createPurge } from './purge.ts'
 import { createReader } from './read.ts'
 import { createRebuild } from './rebuild.ts'
 import { createStatus } from './status.ts'
+import { allWithDatabase, withDatabase } from './trouble.ts'
 import type { ExperimentRef } from './types.ts'
 import { createWriter } from './write.ts'
 
@@ -23,16 +24,16 @@ export function createExperiments(deps: ExperimentsDeps) {
   const { details, ...reader } = createReader(parts, files)
   return {
     ...createWriter(parts),
-    ...life,
+    ...allWithDatabase(life),
     ...files,
-    ...reader,
-    ...createStatus(parts),
-    ...createRebuild(parts),
+    ...allWithDatabase(reader),
+    ...allWithDatabase(createStatus(parts)),
+    ...allWithDatabase(createRebuild(parts)),
     /** Changes name, notes or tags. */
     change: async (
       actor: Actor,
       { team, project, slug, ...input }: ExperimentRef & Parameters<typeof change>[2],
-    ) => await details(await change(actor, { team, project, slug }, input)),
-    delete: removeNamed,
+    ) => await withDatabase(async () => details(await change(actor, { team, project, slug }, input))),
+    delete: (actor: Actor, ref: ExperimentRef) => withDatabase(() => removeNamed(actor, ref)),
   }
 }

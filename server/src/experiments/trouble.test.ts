@@ -28,6 +28,14 @@ test('trouble that passes is told with the time to wait, a full disk with a long
   })
 })
 
+test('trouble of another store gets a time to wait, if it came without one', async () => {
+  await expect(failing(new GridError('storage_full'))).rejects.toMatchObject({
+    details: { retryAfterSeconds: 60 },
+  })
+  const own = new GridError('overloaded', undefined, { retryAfterSeconds: 2 })
+  await expect(failing(own)).rejects.toMatchObject({ details: { retryAfterSeconds: 2 } })
+})
+
 test('bugs and refusals stay what they are', async () => {
   for (const error of [withCode('42601'), new TypeError('a bug'), new GridError('forbidden'), 'text'])
     await expect(failing(error)).rejects.toBe(error)

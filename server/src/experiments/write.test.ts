@@ -405,6 +405,15 @@ describe('how it ends', () => {
     })
   })
 
+  test('one that ended may be put back into waiting by its id, and not by beginning it again', async () => {
+    const { ref, id } = await bench.anExperiment(team.member)
+    await bench.experiments.append(team.member, ref, { complete: { exitCode: 1 } })
+    const again = { team: ref.team, project: ref.project, slug: ref.slug, state: 'pending' as const }
+    expect((await bench.experiments.upsert(team.member, again)).experiment.state).toBe('failed')
+    const { experiment } = await bench.experiments.upsert(team.member, { id, state: 'pending' })
+    expect(experiment).toMatchObject({ state: 'pending', exitCode: null, endedAt: null })
+  })
+
   test('one that waits runs with its first message', async () => {
     const { ref, id } = await bench.anExperiment(team.member, { state: 'pending' })
     expect(await bench.experiments.findById(team.member, id)).toMatchObject({ state: 'pending' })
