@@ -79,6 +79,8 @@ describe.each(['flock', 'no-such-flock'])('with the lock program %s', (flock) =>
 })
 
 test.skipIf(isRoot)('a directory this user may not write is refused', async () => {
+  // With something in it, as an empty directory of one's own is simply made writable.
+  await mkdir(join(folder, 'something'))
   await chmod(folder, 0o500)
   await expect(prepareDataDir(folder)).rejects.toMatchObject({
     message: `The data directory ${folder} is not writable for this user.`,
