@@ -85,7 +85,7 @@ test.skipIf(isRoot)('a directory this user may not write is refused', async () =
   await expect(prepareDataDir(folder)).rejects.toMatchObject({
     message: `The data directory ${folder} is not writable for this user.`,
   })
-  await expect(prepareDataDir('/proc/teamgrid')).rejects.toMatchObject({ code: 'unavailable' })
+  await expect(prepareDataDir(join(folder, 'below'))).rejects.toMatchObject({ code: 'unavailable' })
   await chmod(folder, 0o700)
 })
 
