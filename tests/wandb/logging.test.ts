@@ -325,11 +325,11 @@ import sys, time, wandb
 run = wandb.init(project="live", id="live", settings=wandb.Settings(x_file_stream_transmit_interval=1))
 for step in range(20):
     run.log({"x": step})
-print("logged")
+print("points sent")
 time.sleep(60)
 `,
       })
-      await running.says('logged')
+      await running.says('points sent')
       await expect
         .poll(async () => (await details('live', 'live')).historyLines, { timeout: 20 * seconds })
         .toBe(20)
