@@ -4,7 +4,7 @@
   var choice = null
   try {
     choice = localStorage.getItem('teamgrid.theme')
-  } catch (_) {
+  } catch {
     // Storage may be forbidden; the system's choice is then good enough.
   }
   var dark = choice === 'dark' || (choice !== 'light' && matchMedia('(prefers-color-scheme: dark)').matches)

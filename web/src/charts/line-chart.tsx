@@ -10,7 +10,7 @@ import {
 } from 'react'
 import { useTheme } from '../lib/theme.ts'
 import { chartPicture } from './export.ts'
-import type { HoverSync } from './hover.ts'
+import type { Hover, HoverSync } from './hover.ts'
 import { useSize } from './in-sight.ts'
 import { indexNearest, type Line, type Range } from './lines.ts'
 import { createPlot, type Plot, type PlotLook, type PlotSettings } from './plot.ts'
@@ -57,7 +57,10 @@ export function LineChart({
   const measured = size.width > 40 && size.height > 40
   useEffect(() => {
     if (!measured || host.current === null) return
-    plot.current = createPlot(host.current, size, { lines, settings, look }, (range) => select.current(range))
+    plot.current = createPlot(host.current, size, { lines, settings, look }, (range) => {
+      hoverSync.publish(null)
+      select.current(range)
+    })
     return () => {
       plot.current?.destroy()
       plot.current = null
@@ -67,53 +70,60 @@ export function LineChart({
   }, [measured])
 
   useEffect(() => plot.current?.resize(size.width, size.height), [size])
-  useEffect(() => plot.current?.update(lines, settings, look), [lines, settings, look])
+  // After new points or another range the same place reads differently.
+  const show = useRef<(hover: Hover | null) => void>(() => {})
+  const latest = useRef<Hover>(null)
+  useEffect(() => {
+    plot.current?.update(lines, settings, look)
+    show.current(latest.current)
+  }, [lines, settings, look])
 
-  useEffect(
-    () =>
-      hoverSync.subscribe((hover) => {
-        const now = plot.current
-        if (now === null || cursor.current === null || dots.current === null) return
-        const inRange = hover !== null && isInside(now, hover.x)
-        cursor.current.style.opacity = inRange ? '1' : '0'
-        dots.current.replaceChildren()
-        if (!inRange) {
-          now.emphasise(null)
-          setReading(undefined)
-          return
-        }
-        const left = now.uplot.valToPos(hover.x, 'x')
-        const over = now.uplot.over
-        cursor.current.style.transform = `translateX(${over.offsetLeft + left}px)`
-        cursor.current.style.top = `${over.offsetTop}px`
-        cursor.current.style.height = `${over.clientHeight}px`
-        const rows = rowsAt(now, hover.x, hover.lineId)
-        const lead = rows[0]
-        if (lead !== undefined) {
-          const dot = document.createElement('span')
-          dot.className = 'absolute size-2 -translate-x-1/2 -translate-y-1/2 rounded-full ring-2 ring-surface'
-          dot.style.background = lead.colour
-          dot.style.left = `${over.offsetLeft + now.uplot.valToPos(lead.at, 'x')}px`
-          dot.style.top = `${over.offsetTop + now.uplot.valToPos(lead.value, 'y')}px`
-          dots.current.append(dot)
-        }
-        now.emphasise(now.drawn().length > 1 ? hover.lineId : null)
-        const limit = hover.source === source ? 8 : 1
-        const points = now.drawn().reduce((sum, line) => sum + line.points, 0)
-        const visiblePoints = now.drawn().reduce((sum, line) => sum + line.x.length, 0)
-        setReading({
-          left,
-          plotWidth: over.clientWidth,
-          x: lead?.at ?? hover.x,
-          xName,
-          xKind: now.settings().xKind,
-          rows: rows.slice(0, limit),
-          more: hover.source === source ? Math.max(0, rows.length - limit) : 0,
-          pointsPerPixel: points > visiblePoints ? points / now.drawn().length / over.clientWidth : 0,
-        })
-      }),
-    [hoverSync, source, xName],
-  )
+  useEffect(() => {
+    show.current = (hover) => {
+      latest.current = hover
+
+      const now = plot.current
+      if (now === null || cursor.current === null || dots.current === null) return
+      const inRange = hover !== null && isInside(now, hover.x)
+      cursor.current.style.opacity = inRange ? '1' : '0'
+      dots.current.replaceChildren()
+      if (!inRange) {
+        now.emphasise(null)
+        setReading(undefined)
+        return
+      }
+      const left = now.uplot.valToPos(hover.x, 'x')
+      const over = now.uplot.over
+      cursor.current.style.transform = `translateX(${over.offsetLeft + left}px)`
+      cursor.current.style.top = `${over.offsetTop}px`
+      cursor.current.style.height = `${over.clientHeight}px`
+      const rows = rowsAt(now, hover.x, hover.lineId)
+      const lead = rows[0]
+      if (lead !== undefined) {
+        const dot = document.createElement('span')
+        dot.className = 'absolute size-2 -translate-x-1/2 -translate-y-1/2 rounded-full ring-2 ring-surface'
+        dot.style.background = lead.colour
+        dot.style.left = `${over.offsetLeft + now.uplot.valToPos(lead.at, 'x')}px`
+        dot.style.top = `${over.offsetTop + now.uplot.valToPos(lead.value, 'y')}px`
+        dots.current.append(dot)
+      }
+      now.emphasise(now.drawn().length > 1 ? hover.lineId : null)
+      const limit = hover.source === source ? 8 : 1
+      const points = now.drawn().reduce((sum, line) => sum + line.points, 0)
+      const visiblePoints = now.drawn().reduce((sum, line) => sum + line.x.length, 0)
+      setReading({
+        left,
+        plotWidth: over.clientWidth,
+        x: lead?.at ?? hover.x,
+        xName,
+        xKind: now.settings().xKind,
+        rows: rows.slice(0, limit),
+        more: hover.source === source ? Math.max(0, rows.length - limit) : 0,
+        pointsPerPixel: points > visiblePoints ? points / now.drawn().length / over.clientWidth : 0,
+      })
+    }
+    return hoverSync.subscribe((hover) => show.current(hover))
+  }, [hoverSync, source, xName])
 
   useImperativeHandle(ref, () => ({ picture: () => chartPicture(plot.current, title, lines, look) }), [
     title,

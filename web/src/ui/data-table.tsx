@@ -38,6 +38,8 @@ export function DataTable({
     const sign = sort.descending ? -1 : 1
     return kept.toSorted((a, b) => sign * compareValues(a[sort.column], b[sort.column]))
   }, [rows, typed, sort])
+  // No compiler memoizes here, so the functions of the virtualizer are always fresh.
+  // oxlint-disable-next-line react/incompatible-library
   const virtual = useVirtualizer({
     count: shown.length,
     getScrollElement: () => scroller.current,

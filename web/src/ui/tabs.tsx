@@ -9,9 +9,9 @@ export function TabRow({ label, children }: { label: string; children: ReactNode
   )
 }
 
-/** Classes for the links in a `TabRow`; the router marks the open one with `aria-current`. */
+/** Classes for the links in a `TabRow`; the open one has `data-open`. */
 export const tabClass =
-  'relative shrink-0 px-2.5 py-2 text-sm text-ink-soft hover:text-ink aria-[current=page]:font-medium aria-[current=page]:text-ink aria-[current=page]:after:absolute aria-[current=page]:after:inset-x-1.5 aria-[current=page]:after:-bottom-px aria-[current=page]:after:h-0.5 aria-[current=page]:after:rounded aria-[current=page]:after:bg-accent'
+  'relative shrink-0 px-2.5 py-2 text-sm text-ink-soft hover:text-ink data-open:font-medium data-open:text-ink data-open:after:absolute data-open:after:inset-x-1.5 data-open:after:-bottom-px data-open:after:h-0.5 data-open:after:rounded data-open:after:bg-accent'
 
 /** A row of choices of which exactly one is on. */
 export function Segmented<T extends string>({

@@ -27,7 +27,7 @@ export function useNow(everySeconds: number): number {
   const grain = everySeconds * 1000
   return useSyncExternalStore(subscribe, () => {
     if (timer === undefined) now = Date.now()
-    return Math.ceil(now / grain) * grain
+    return Math.floor(now / grain) * grain
   })
 }
 
@@ -38,7 +38,7 @@ export function Ago({ at, className }: { at: string | null | undefined; classNam
   const instant = Date.parse(at)
   return (
     <time dateTime={at} title={formatInstant(instant)} className={className}>
-      {formatAgo(instant, Math.min(current, Date.now()))}
+      {formatAgo(instant, current)}
     </time>
   )
 }

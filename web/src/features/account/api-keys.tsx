@@ -2,6 +2,7 @@ import type { ApiKey } from '@teamgrid/api'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, grid } from '../../lib/client.ts'
+import { fieldOf } from '../../lib/use-submit.ts'
 import { Button } from '../../ui/button.tsx'
 import { Confirm, Dialog } from '../../ui/dialog.tsx'
 import { Problem, SkeletonRows } from '../../ui/feedback.tsx'
@@ -55,7 +56,7 @@ export function ApiKeys({ refused }: { refused: string | undefined }) {
             className="flex flex-col gap-3"
             onSubmit={(event) => {
               event.preventDefault()
-              create.mutate(String(new FormData(event.currentTarget).get('name')))
+              create.mutate(fieldOf(new FormData(event.currentTarget), 'name'))
             }}
           >
             <Field label="Name" help="Where it will be used, so that you know which one to revoke.">

@@ -41,7 +41,7 @@ export function ChartBoard({
   /** Under which name collapsed sections are remembered. */
   memory: string
 }) {
-  const hoverSync = useMemo(createHoverSync, [])
+  const hoverSync = useMemo(() => createHoverSync(), [])
   const sections = useMemo(
     () =>
       panelSections(
@@ -108,7 +108,7 @@ export function ChartBoard({
               </button>
             </h2>
             {open && (
-              <div className="grid grid-cols-[repeat(auto-fill,minmax(min(100%,20rem),1fr))] gap-2 px-3 pb-3">
+              <div className="grid grid-cols-[repeat(auto-fit,minmax(min(100%,22rem),1fr))] gap-2 px-3 pb-3">
                 {section.keys.map((key) => panel(key, false))}
               </div>
             )}

@@ -84,7 +84,7 @@ export function ChartPanel({
     >
       <figcaption className="flex h-8 shrink-0 items-center gap-1 pr-1 pl-3">
         <Tip says={metric}>
-          <span className="truncate text-[13px] font-medium" tabIndex={-1}>
+          <span className={`truncate text-[13px] font-medium ${tall ? 'sr-only' : ''}`} tabIndex={-1}>
             {metric}
           </span>
         </Tip>

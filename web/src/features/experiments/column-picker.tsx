@@ -39,7 +39,7 @@ export function ColumnPicker({
       label: 'Summary',
       columns: known
         .map((each) => each.column)
-        .filter((each) => each.startsWith('summary.'))
+        .filter((each) => each.startsWith('summary.') && !/^summary\._(?:wandb|timestamp)/.test(each))
         .toSorted(byName),
     },
     {

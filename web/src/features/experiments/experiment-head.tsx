@@ -4,6 +4,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { api, grid } from '../../lib/client.ts'
 import { useRefusal } from '../../lib/me.ts'
+import { fieldOf } from '../../lib/use-submit.ts'
 import { Button } from '../../ui/button.tsx'
 import { Input } from '../../ui/field.tsx'
 import { Ago, Elapsed } from '../../ui/time.tsx'
@@ -99,7 +100,7 @@ function Name({ experiment, team }: { experiment: ExperimentDetails; team: Team 
       className="flex items-center gap-2"
       onSubmit={(event) => {
         event.preventDefault()
-        rename.mutate(String(new FormData(event.currentTarget).get('name')))
+        rename.mutate(fieldOf(new FormData(event.currentTarget), 'name'))
       }}
     >
       <Input

@@ -28,6 +28,8 @@ export function ExperimentList({
   const scroller = useRef<HTMLDivElement>(null)
   const first = useQuery(rowsQuery(project, { ...query, offset: 0, limit: listPageSize }))
   const total = first.data?.total ?? 0
+  // No compiler memoizes here, so the functions of the virtualizer are always fresh.
+  // oxlint-disable-next-line react/incompatible-library
   const virtual = useVirtualizer({
     count: total,
     getScrollElement: () => scroller.current,

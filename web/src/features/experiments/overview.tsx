@@ -4,6 +4,7 @@ import { type ReactNode, useState } from 'react'
 import { api, grid } from '../../lib/client.ts'
 import { exactValue, formatCount, formatValue } from '../../lib/format.ts'
 import { useRefusal } from '../../lib/me.ts'
+import { fieldOf } from '../../lib/use-submit.ts'
 import { Button } from '../../ui/button.tsx'
 import { CommandBlock, CopyButton } from '../../ui/command-block.tsx'
 import { Input, TextArea } from '../../ui/field.tsx'
@@ -146,7 +147,7 @@ function Annotations({ experiment, team }: { experiment: ExperimentDetails; team
             onSubmit={(event) => {
               event.preventDefault()
               const form = event.currentTarget
-              const tag = String(new FormData(form).get('tag')).trim()
+              const tag = fieldOf(new FormData(form), 'tag').trim()
               if (tag !== '' && !experiment.tags.includes(tag))
                 change.mutate({ tags: [...experiment.tags, tag] })
               form.reset()
@@ -239,7 +240,7 @@ const shownWithoutSearch = 14
 function Values({ title, values, none }: { title: string; values: Record<string, unknown>; none: string }) {
   const [typed, setTyped] = useState('')
   const rows = [...flatten(values)]
-    .filter(([key]) => !key.startsWith('_wandb'))
+    .filter(([key]) => !/^_(?:wandb|timestamp)/.test(key))
     .toSorted((a, b) => byName(a[0], b[0]))
   const fits = matcher(typed)
   const shown = rows.filter(([key, value]) => fits(key) || fits(formatValue(value)))

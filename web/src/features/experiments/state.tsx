@@ -46,7 +46,7 @@ export function StateShape({
     <svg
       viewBox="0 0 14 14"
       aria-hidden
-      className={`shrink-0 ${colours[state]} ${className}`}
+      className={`shrink-0 overflow-visible ${colours[state]} ${className}`}
       fill="none"
       stroke="currentColor"
       strokeWidth="1.8"
@@ -71,7 +71,7 @@ function shape(state: ExperimentState) {
             cy="7"
             r="5.5"
             strokeWidth="1.2"
-            className="origin-center [animation:pulse-ring_1.8s_ease-out_infinite]"
+            className="origin-center [transform-box:fill-box] [animation:pulse-ring_1.8s_ease-out_infinite]"
           />
         </>
       )

@@ -102,11 +102,11 @@ function Media({ item, fileUrl }: { item: MediaItem; fileUrl: (path: string) => 
       <LoggedTable key={file.path} url={file.url} label={item.key} fileUrl={fileUrl} />
     ))
   if (type === 'histogram') return <Histogram value={item.value} />
-  if (/^audio/.test(type))
+  if (type.startsWith('audio'))
     return captioned(item.files, (file) => (
       <audio controls preload="none" src={file.url} className="w-full" />
     ))
-  if (/^video/.test(type)) {
+  if (type.startsWith('video')) {
     return captioned(item.files, (file) =>
       // A moving picture in GIF form is a picture to the browser.
       /\.gif$/i.test(file.path) ? (
@@ -117,7 +117,7 @@ function Media({ item, fileUrl }: { item: MediaItem; fileUrl: (path: string) => 
     )
   }
   // Pages that scripts log run in an origin of their own: no allow-same-origin, so they reach nothing here.
-  if (/^html/.test(type))
+  if (type.startsWith('html'))
     return each(item.files, (file) => (
       <iframe
         key={file.path}
@@ -129,7 +129,7 @@ function Media({ item, fileUrl }: { item: MediaItem; fileUrl: (path: string) => 
         className="h-96 w-full border-0 bg-white"
       />
     ))
-  if (/^plotly/.test(type))
+  if (type.startsWith('plotly'))
     return each(item.files, (file) => <LoggedPlot key={file.path} url={file.url} label={item.key} />)
   if (item.files.length > 0) return <Downloads files={item.files} type={type} />
   return (

@@ -74,7 +74,8 @@ export function ExperimentPage() {
               params={params}
               search={each.tab === 'charts' ? {} : { tab: each.tab }}
               aria-current={each.tab === tab ? 'page' : undefined}
-              activeProps={{}}
+              activeOptions={{ exact: true, includeSearch: true }}
+              data-open={each.tab === tab || undefined}
               className={tabClass}
             >
               {each.label}

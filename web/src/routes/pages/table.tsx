@@ -98,7 +98,7 @@ export function TablePage() {
           placeholder="Search name, tag, note, /regex/"
           value={search.q ?? ''}
           onChange={(q) => change({ q: q === '' ? undefined : q })}
-          className="w-56 max-sm:w-full"
+          className="w-64 max-sm:w-full"
         />
         <FilterBar
           where={search.where}
