@@ -25,7 +25,7 @@ function licenses() {
           .filter((id) => id.includes('/node_modules/'))
           .map(packageFolder),
       )
-      const texts = [...folders].sort().map((folder) => {
+      const texts = [...folders].sort((a, b) => a.localeCompare(b)).map((folder) => {
         const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
         const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
         const text = file ? readFileSync(join(folder, file), 'utf8').trim() : ''

@@ -233,7 +233,7 @@ function clientOf(role: Role) {
   return role === 'anonymous' ? app.clientWith({}) : team[role]
 }
 
-async function outcomeOf(act: () => Promise<unknown>): Promise<Outcome | string> {
+async function outcomeOf(act: () => Promise<unknown>): Promise<string> {
   try {
     await act()
     return 'ok'

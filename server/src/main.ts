@@ -43,10 +43,10 @@ async function start(): Promise<void> {
     path: join(config.dataDir, 'metrics'),
   })
   const metrics = createMetricStore(clickhouse)
-  closers.push(metrics.close)
+  closers.push(() => metrics.close())
 
   const blobs = await openBlobStore(config)
-  closers.push(blobs.close)
+  closers.push(() => blobs.close())
 
   const logError = (text: string, error: unknown) =>
     log.error(`${text}: ${error instanceof Error ? error.stack : String(error)}`)

@@ -93,11 +93,12 @@ export async function wire(engines: Engines, options: WiringOptions) {
         async store(claim, body) {
           switch (claim.do) {
             case 'put-file':
-              return void (await experiments.storeFile(claim.experimentId, claim.path, body))
+              await experiments.storeFile(claim.experimentId, claim.path, body)
+              return
             case 'put-artifact':
-              return void (await artifacts.storeBlob(claim.artifactId, claim.md5Hex, body))
+              return artifacts.storeBlob(claim.artifactId, claim.md5Hex, body)
             case 'put-manifest':
-              return void (await artifacts.storeManifest(claim.manifestId, body))
+              return artifacts.storeManifest(claim.manifestId, body)
             default:
               claim satisfies never
           }

@@ -1,4 +1,4 @@
-import { contract } from '@teamgrid/api'
+import type { contract } from '@teamgrid/api'
 import type { Router } from '@orpc/server'
 import { fastify, type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import type { Access } from '../access.ts'

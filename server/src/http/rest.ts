@@ -20,11 +20,11 @@ export function restEdge(deps: {
 }): FastifyPluginAsync {
   const handler = new OpenAPIHandler(deps.router, {
     clientInterceptors: [
-      async ({ next, path, context }) => {
+      async (call) => {
         try {
-          const isOpen = openEndpoints.includes(path.join('.'))
-          if (context.actor.kind === 'anonymous' && !isOpen) throw new GridError('unauthenticated')
-          return await next()
+          const isOpen = openEndpoints.includes(call.path.join('.'))
+          if (call.context.actor.kind === 'anonymous' && !isOpen) throw new GridError('unauthenticated')
+          return await call.next()
         } catch (error) {
           throw restErrorOf(error, deps.log)
         }
