@@ -229,6 +229,24 @@ describe('file_stream', () => {
     expect(await curve(name)).toEqual({ x: [0], y: [2], points: 1 })
   })
 
+  test('rows that are sent again under later numbers, as wandb sync does, keep their place', async () => {
+    const { name, path } = await aRun()
+    const timed = (from: number, to: number, second = 0) =>
+      Array.from({ length: to - from }, (_, index) =>
+        JSON.stringify({ _step: from + index, _timestamp: 1000 + second + from + index, loss: from + index }),
+      )
+    await post(path, history(0, timed(0, 10)), anna.key)
+    await post(path, history(10, timed(10, 20)), anna.key)
+    // Again, numbered on from the 20 rows that are there, in other portions, and five rows more.
+    await post(path, history(20, timed(0, 15)), anna.key)
+    await post(path, history(35, timed(15, 25)), anna.key)
+    expect(await curve(name)).toMatchObject({ points: 25, x: Array.from({ length: 25 }, (_, step) => step) })
+    // The same steps at another time are rows of their own.
+    await post(path, history(25, timed(0, 3, 500)), anna.key)
+    const { json } = await upsert({ name, project: 'p' })
+    expect(json.data.upsertBucket.bucket.historyLineCount).toBe(28)
+  })
+
   test('bare NaN and Infinity are kept', async () => {
     const { name, path } = await aRun()
     const lines = ['{"_step":0,"loss":NaN}', '{"_step":1,"loss":-Infinity}', '{"_step":2,"loss":1}']

@@ -247,9 +247,9 @@ run.finish()
 `)
       expect(code).toBe(0)
       const { items } = await anna.api.experiments.alerts({ team: anna.username, project: 'alerts' })
-      expect(items.map(({ title, text, level }) => [title, text, level]).toSorted()).toEqual([
-        ['Loss is high', 'really', 'warn'],
-        ['Other', 'info', 'info'],
+      expect(items.map(({ title, text, level }) => [title, text, level].join(': ')).toSorted()).toEqual([
+        'Loss is high: really: warn',
+        'Other: info: info',
       ])
     },
     60 * seconds,

@@ -5,26 +5,30 @@
  */
 import { GridError } from '@teamgrid/api'
 import type { Actor } from '../actor.ts'
+import type { Experiments } from '../experiments/service.ts'
 import type { ExperimentRef, StreamChunk } from '../experiments/types.ts'
 import { isJsonObject, parseJsonObject } from '../lib/tolerant-json.ts'
+import { createReplays } from './replays.ts'
 import { consoleText } from './words.ts'
 
 export type FileStreamAnswer = { exitcode: null; limits: Record<string, never>; stopped: boolean }
 
-type Append = (actor: Actor, ref: ExperimentRef, chunk: StreamChunk) => Promise<{ stopRequested: boolean }>
-
 /**
- * @param append resolves when the chunk is durable; a chunk that comes again changes nothing.
+ * @param experiments `append` resolves when a chunk is durable; one that comes again changes nothing.
  * @throws GridError not_found for a run that does not exist or was deleted: then the client stops, as it should.
  */
-export function createFileStream({ append }: { append: Append }) {
+export function createFileStream(experiments: Pick<Experiments, 'append' | 'find' | 'tails' | 'history'>) {
+  const replays = createReplays(experiments)
   return async (
     actor: Actor,
     ref: ExperimentRef,
     body: unknown,
     writer: string | undefined,
   ): Promise<FileStreamAnswer> => {
-    const { stopRequested } = await append(actor, ref, chunkOf(body, writer))
+    const chunk = chunkOf(body, writer)
+    // Each of several writers counts steps and rows of its own.
+    if (chunk.history && !writer) chunk.history = await replays.placed(actor, ref, chunk.history)
+    const { stopRequested } = await experiments.append(actor, ref, chunk)
     return { exitcode: null, limits: {}, stopped: stopRequested }
   }
 }
