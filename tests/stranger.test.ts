@@ -437,11 +437,14 @@ describe('GraphQL', () => {
     cursor: '',
   })
 
-  async function ask(key: string, query: string): Promise<{ status: number; text: string }> {
+  async function ask(
+    proof: Record<string, string>,
+    query: string,
+  ): Promise<{ status: number; text: string }> {
     const answer = await app.inject(
       new Request(`${app.origin}/graphql`, {
         method: 'POST',
-        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        headers: { ...proof, 'content-type': 'application/json' },
         body: JSON.stringify({ query }),
       }),
     )
@@ -464,8 +467,8 @@ describe('GraphQL', () => {
           .selectAll()
           .where('id', '=', world.experimentId)
           .execute()
-        const real = await ask(team[role].key, documentOf(kind, field, there))
-        const fake = await ask(team[role].key, documentOf(kind, field, nowhere))
+        const real = await ask(byKey(team[role].key), documentOf(kind, field, there))
+        const fake = await ask(byKey(team[role].key), documentOf(kind, field, nowhere))
         expect(neutral(real.text, there)).toBe(neutral(fake.text, nowhere))
         expect(real.status).toBe(fake.status)
         const after = await app.db
@@ -477,6 +480,39 @@ describe('GraphQL', () => {
       },
     )
   })
+
+  test.each(fields.filter(({ kind }) => kind === 'mutation'))(
+    'a viewer changes nothing with $field',
+    async ({ kind, field }) => {
+      const place = placeOf(team.slug, 'secret', 'exp1', world.experimentId)
+      const proof = { cookie: team.viewer.cookie, origin: app.origin }
+      const before = await stateOfTeam()
+      const { text } = await ask(proof, documentOf(kind, field, place))
+      expect(text).toContain('"errors"')
+      expect(await stateOfTeam()).toEqual(before)
+    },
+  )
+
+  const byKey = (key: string) => ({ authorization: `Bearer ${key}` })
+
+  /** Everything of the team that a mutation could change. */
+  async function stateOfTeam(): Promise<unknown> {
+    const { teamId } = (await app.teams.teamGuard(team.slug))!
+    const of = <Name extends 'experiments' | 'projects' | 'memberships' | 'alerts'>(name: Name) =>
+      app.db
+        .selectFrom(name as 'experiments')
+        .selectAll()
+        .where('team_id', '=', teamId)
+        .execute()
+    return {
+      experiments: await of('experiments'),
+      projects: await of('projects'),
+      memberships: await of('memberships'),
+      alerts: await of('alerts'),
+      files: await app.db.selectFrom('files').selectAll().execute(),
+      artifacts: await app.db.selectFrom('artifacts').selectAll().execute(),
+    }
+  }
 
   /** An answer without what differs by nature: ids (also inside the client's base64 ones), secrets, the place asked. */
   function neutral(answer: string, place: Place): string {

@@ -63,7 +63,7 @@ export function createActors({ db, clock }: { db: Kysely<Database>; clock: Clock
         hint: `Get a new one at ${arrival.origin}/authorize`,
       })
     }
-    const memberships = await membershipsOf(key.id)
+    const memberships = await membershipsOf(db, key.id)
     if (!mayHaveKey(key, memberships)) {
       throw new GridError(
         'unauthenticated',
@@ -86,17 +86,7 @@ export function createActors({ db, clock }: { db: Kysely<Database>; clock: Clock
   async function ofUser(userId: string, arrival: Arrival): Promise<Actor | undefined> {
     const user = await db.selectFrom('users').selectAll().where('id', '=', userId).executeTakeFirst()
     if (!user || user.disabled_at) return undefined
-    return actorOf(user, await membershipsOf(user.id), arrival, 'cookie', 'user')
-  }
-
-  async function membershipsOf(userId: string): Promise<Map<string, Membership>> {
-    const rows = await db
-      .selectFrom('memberships')
-      .innerJoin('teams', 'teams.id', 'memberships.team_id')
-      .select(['team_id', 'role', 'slug', 'kind'])
-      .where('user_id', '=', userId)
-      .execute()
-    return new Map(rows.map(({ team_id, role, slug, kind }) => [team_id, { role, slug, kind }]))
+    return actorOf(user, await membershipsOf(db, user.id), arrival, 'cookie', 'user')
   }
 
   /**
@@ -127,6 +117,17 @@ export function createActors({ db, clock }: { db: Kysely<Database>; clock: Clock
   }
 
   return { ofKey, ofUser }
+}
+
+/** Where somebody belongs, by team id. */
+export async function membershipsOf(db: Kysely<Database>, userId: string): Promise<Map<string, Membership>> {
+  const rows = await db
+    .selectFrom('memberships')
+    .innerJoin('teams', 'teams.id', 'memberships.team_id')
+    .select(['team_id', 'role', 'slug', 'kind'])
+    .where('user_id', '=', userId)
+    .execute()
+  return new Map(rows.map(({ team_id, role, slug, kind }) => [team_id, { role, slug, kind }]))
 }
 
 /**

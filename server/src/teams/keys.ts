@@ -5,7 +5,7 @@ import type { Actor } from '../actor.ts'
 import { newId, randomText } from '../lib/ids.ts'
 import { hashOf } from '../lib/secrets.ts'
 import type { Database } from '../stores/postgres/schema.ts'
-import { mayHaveKey } from './actors.ts'
+import { mayHaveKey, membershipsOf } from './actors.ts'
 import type { TeamsDeps } from './service.ts'
 import { findUser, listKeys, type UserRow } from './store.ts'
 
@@ -51,6 +51,11 @@ export function createKeys({ db, access, clock }: TeamsDeps) {
       throw new GridError('forbidden', 'Only the operator of this server makes keys for other people')
     }
     const user = await person(username)
+    if (!mayHaveKey(user, await membershipsOf(db, user.id))) {
+      throw new GridError('conflict', `${username} is view-only, and view-only members have no API key`, {
+        hint: 'Give them another role first.',
+      })
+    }
     return db.transaction().execute((trx) => insertKey(trx, actor, user.id, name, secret))
   }
 

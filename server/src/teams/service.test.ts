@@ -156,6 +156,9 @@ describe('API keys', () => {
   test('a view-only member has no key, and the key of one who becomes view-only stops', async () => {
     const { slug: team, viewer, member, admin } = await app.aTeam()
     await expect(viewer.me.createKey({})).rejects.toEqual(code('forbidden'))
+    await expect(app.operator.users.createKey({ username: viewer.username })).rejects.toEqual(
+      code('conflict'),
+    )
     await expect(app.clientWith({ authorization: `Bearer ${viewer.key}` }).me.get()).rejects.toEqual(
       code('unauthenticated'),
     )
