@@ -33,6 +33,8 @@ export function staticEdge(folder: string): FastifyPluginAsync {
       root: folder,
       wildcard: false,
       index: false,
+      // The build writes .br and .gz beside its files.
+      preCompressed: true,
       setHeaders: (reply, path) => {
         // Vite puts a hash of the content into the names of assets.
         const isHashed = path.includes('/assets/')

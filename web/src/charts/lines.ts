@@ -87,7 +87,7 @@ export function padded(extent: Range, log: boolean): Range {
     return { from: extent.from / factor, to: extent.to * factor }
   }
   const size = extent.to - extent.from
-  const air = size === 0 ? Math.max(Math.abs(extent.to) * 0.1, 1e-9) : size * 0.06
+  const air = size === 0 ? Math.abs(extent.to) * 0.1 || 1 : size * 0.06
   return { from: extent.from - air, to: extent.to + air }
 }
 

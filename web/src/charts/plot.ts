@@ -274,13 +274,14 @@ function strokeLine(
   let mark = 0
   let pen = false
   let lonely = -1
+  const dots: number[] = []
   ctx.beginPath()
   for (let i = first; i <= last; i += 1) {
     const x = line.x[i]!
     // What was not a number breaks the line: closing the gap would claim values that nobody logged.
     while (mark < line.nonFinite.length && line.nonFinite[mark]!.x < x) {
       if (i > first && line.nonFinite[mark]!.x > line.x[i - 1]!) {
-        if (lonely === i - 1) dot(ctx, toX(line.x[i - 1]!), toY(y[i - 1]!), pixel)
+        if (lonely === i - 1) dots.push(i - 1)
         pen = false
       }
       mark += 1
@@ -297,16 +298,17 @@ function strokeLine(
     }
     pen = true
   }
-  if (lonely === last && last >= 0) dot(ctx, toX(line.x[last]!), toY(y[last]!), pixel)
+  if (lonely === last && last >= 0) dots.push(last)
   ctx.stroke()
+  for (const i of dots) dot(ctx, toX(line.x[i]!), toY(y[i]!), pixel)
 }
 
-/** A single point has no line to either side; without a dot it would be invisible. */
+/** A single point has no line to either side; without a filled dot it would be invisible. */
 function dot(ctx: CanvasRenderingContext2D, x: number, y: number, pixel: number): void {
   if (!Number.isFinite(y)) return
-  const size = 1.6 * pixel
-  ctx.moveTo(x + size, y)
-  ctx.arc(x, y, size, 0, Math.PI * 2)
+  ctx.beginPath()
+  ctx.arc(x, y, 2.4 * pixel, 0, Math.PI * 2)
+  ctx.fill()
 }
 
 /** NaN is a cross on the floor, +Infinity an arrow at the ceiling, −Infinity one at the floor. */

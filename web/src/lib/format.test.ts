@@ -48,6 +48,7 @@ test('ages become dates after a month, and a clock slightly ahead is not the fut
 
 test('nested values stay on one line', () => {
   expect(formatValue({ layers: [64, 32] })).toBe('{"layers":[64,32]}')
+  expect(formatValue({ _type: 'image-file', path: 'a.png' })).toBe('‹image-file›')
   expect(formatValue(null)).toBe('null')
   expect(formatValue(undefined)).toBe('')
 })

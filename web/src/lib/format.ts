@@ -99,6 +99,8 @@ export function formatValue(value: unknown): string {
   if (typeof value === 'number') return formatNumber(value)
   if (typeof value === 'string') return value
   if (typeof value === 'boolean') return value ? 'true' : 'false'
+  if (typeof value === 'object' && '_type' in value && typeof value._type === 'string')
+    return `‹${value._type}›`
   return JSON.stringify(value)
 }
 

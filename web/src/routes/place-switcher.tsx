@@ -10,7 +10,7 @@ export function PlaceSwitcher() {
   const me = useMe()
   const { team, project } = useParams({ strict: false })
   return (
-    <nav aria-label="Place" className="flex min-w-0 items-center gap-0.5 text-sm">
+    <nav aria-label="Place" className="flex min-w-0 flex-1 items-center gap-0.5 text-sm">
       {team === undefined ? (
         <span className="px-1 font-semibold">Teamgrid</span>
       ) : (
@@ -22,7 +22,7 @@ export function PlaceSwitcher() {
           {team}
         </Link>
       )}
-      <Menu align="start" trigger={<SwitchButton label="Switch team" />}>
+      <Menu align="start" trigger={<SwitchButton label="Switch team" hideOnPhone={project !== undefined} />}>
         <MenuLabel>My teams</MenuLabel>
         {me?.teams.map((each) => (
           <MenuLink key={each.id} render={<Link to="/$team" params={{ team: each.slug }} />}>
@@ -71,13 +71,13 @@ function NeighbourProjects({ team }: { team: string }) {
   )
 }
 
-function SwitchButton({ label, ...rest }: { label: string }) {
+function SwitchButton({ label, hideOnPhone, ...rest }: { label: string; hideOnPhone?: boolean }) {
   return (
     <button
       type="button"
       {...rest}
       aria-label={label}
-      className="grid size-5 shrink-0 place-items-center rounded text-ink-faint hover:bg-hover hover:text-ink"
+      className={`grid size-5 shrink-0 place-items-center rounded text-ink-faint hover:bg-hover hover:text-ink ${hideOnPhone ? 'max-sm:hidden' : ''}`}
     >
       <ChevronIcon className="size-3 rotate-90" />
     </button>

@@ -61,7 +61,14 @@ export function ConsoleViewer({
   useEffect(() => sight.current(from, to), [from, to])
 
   // A change of layout makes all measured heights worthless.
-  useEffect(() => virtual.measure(), [wrap, times, virtual])
+  const layout = useRef({ wrap, times })
+  useEffect(() => {
+    if (layout.current.wrap === wrap && layout.current.times === times) return
+    layout.current = { wrap, times }
+    virtual.measure()
+    for (const row of scroller.current?.querySelectorAll<HTMLElement>('[data-index]') ?? [])
+      virtual.measureElement(row)
+  }, [wrap, times, virtual])
   useEffect(() => {
     if (follow && total > 0) virtual.scrollToIndex(total - 1, { align: 'end' })
   }, [follow, total, virtual])

@@ -28,7 +28,13 @@ export function flatten(value: Record<string, unknown>, prefix = ''): Map<string
   const out = new Map<string, unknown>()
   for (const [key, each] of Object.entries(value)) {
     const name = prefix + key
-    if (typeof each === 'object' && each !== null && !Array.isArray(each) && Object.keys(each).length > 0) {
+    if (
+      typeof each === 'object' &&
+      each !== null &&
+      !Array.isArray(each) &&
+      Object.keys(each).length > 0 &&
+      !('_type' in each)
+    ) {
       for (const [inner, deep] of flatten(each as Record<string, unknown>, `${name}.`)) out.set(inner, deep)
     } else out.set(name, each)
   }

@@ -20,7 +20,7 @@ import { StateBadge } from './state.tsx'
 /** Everything about an experiment that is not a curve: who, when, where, how, with what and with which result. */
 export function Overview({ experiment, team }: { experiment: ExperimentDetails; team: Team | undefined }) {
   return (
-    <div className="grid items-start gap-4 p-4 xl:grid-cols-2">
+    <div className="grid grid-cols-1 items-start gap-4 p-4 xl:grid-cols-2">
       <div className="flex min-w-0 flex-col gap-4">
         <Section title="About" flush>
           <Facts experiment={experiment} />

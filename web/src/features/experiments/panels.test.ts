@@ -20,6 +20,14 @@ test('keys stand under their prefix, loose ones first, numbers in human order', 
   ])
 })
 
+test('system metrics stand under the part of the machine they measure', () => {
+  expect(
+    panelSections(['system.gpu.0.temp', 'system.cpu', 'system.gpu.0.memory'].map(key)).map(
+      (each) => each.name,
+    ),
+  ).toEqual(['cpu', 'gpu'])
+})
+
 test('panels are found by a regular expression, or by the text itself when it is none', () => {
   expect(
     panelSections(['val/acc', 'train/acc', 'loss'].map(key), '^val|loss').map((each) => each.keys),

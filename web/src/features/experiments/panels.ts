@@ -15,8 +15,7 @@ export function panelSections(keys: readonly KeyInfo[], pattern = ''): PanelSect
   const sections = new Map<string, string[]>()
   for (const { key } of keys) {
     if (isBookkeeping(key) || !matches(key)) continue
-    const slash = key.indexOf('/')
-    const name = slash > 0 ? key.slice(0, slash) : looseSection
+    const name = sectionOf(key)
     sections.set(name, [...(sections.get(name) ?? []), key])
   }
   return [...sections]
@@ -24,6 +23,14 @@ export function panelSections(keys: readonly KeyInfo[], pattern = ''): PanelSect
     .toSorted(
       (a, b) => Number(b.name === looseSection) - Number(a.name === looseSection) || byName(a.name, b.name),
     )
+}
+
+function sectionOf(key: string): string {
+  // The client names system metrics with dots: `system.gpu.0.temp`.
+  const system = /^system\.([a-z]+)/i.exec(key)
+  if (system !== null) return system[1]!
+  const slash = key.indexOf('/')
+  return slash > 0 ? key.slice(0, slash) : looseSection
 }
 
 export const looseSection = 'Charts'

@@ -97,7 +97,7 @@ export function StateBadge({ state, stopRequested }: { state: ExperimentState; s
   const stopping = stopRequested === true && !endedStates.includes(state)
   return (
     <span
-      className="inline-flex items-center gap-1.5 whitespace-nowrap"
+      className="inline-flex items-center gap-1.5 align-middle whitespace-nowrap"
       title={stopping ? 'Asked to stop; the script obeys at its next sign of life' : explanations[state]}
     >
       <StateShape state={state} />

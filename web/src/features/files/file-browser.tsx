@@ -29,7 +29,7 @@ export function FileBrowser({
   const file = files.find((each) => each.path === open)
   const steps = folder === '' ? [] : folder.split('/')
   return (
-    <div className="grid items-start gap-3 p-3 lg:grid-cols-[minmax(18rem,26rem)_1fr]">
+    <div className="grid grid-cols-1 items-start gap-3 p-3 lg:grid-cols-[minmax(18rem,26rem)_1fr]">
       <div className="min-w-0 rounded-lg border border-line bg-surface">
         <nav
           aria-label="Folder"

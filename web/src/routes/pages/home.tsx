@@ -30,7 +30,7 @@ export function HomePage() {
         </Section>
       )}
       {!nothing && (
-        <div className="grid items-start gap-6 lg:grid-cols-2">
+        <div className="grid grid-cols-1 items-start gap-6 lg:grid-cols-2">
           <Section title="Running now" flush>
             {active.isPending && <SkeletonRows rows={3} />}
             {active.isError && <Problem error={active.error} retry={() => void active.refetch()} />}

@@ -76,7 +76,7 @@ export function TeamPage() {
         )}
         {projects.data !== undefined && projects.data.length > 0 && <ProjectTable projects={projects.data} />}
       </Section>
-      <div className="grid items-start gap-6 lg:grid-cols-2">
+      <div className="grid grid-cols-1 items-start gap-6 lg:grid-cols-2">
         <Section title="Running now" flush>
           {active.data === undefined ? (
             <SkeletonRows rows={2} />
