@@ -29,6 +29,7 @@ export type NewAlert = { title: string; text: string; level: Alert['level']; wai
 
 export function createLife(parts: Parts & { purge: () => Promise<void> }) {
   const { db, access, metrics, blobs, events, clock, facts, purge } = parts
+  const startedAt = clock.now()
   /** Asks the script to stop; it hears it with its next sign of life. Asking twice, or after the end, is fine. */
   async function requestStop(actor: Actor, id: string): Promise<void> {
     await stopFound(actor, await access.allowed(actor, 'experiment:stop', findExperimentById(db, id)))
@@ -149,14 +150,17 @@ export function createLife(parts: Parts & { purge: () => Promise<void> }) {
   }
 
   /**
-   * Notices scripts that have given no sign of life for five minutes: they crashed, or were preempted if they said that
+   * Notices scripts that have given no sign of life for five minutes in which this server was there: they crashed, or were preempted if they said that
    * they would be. Also writes facts that did not get through earlier, and clears what deleted ones left. One step of a
    * loop.
    * @returns how many experiments ended.
    */
   async function sweepCrashed(): Promise<number> {
     return await withDatabase(async () => {
-      const silent = await silentOnes(db, clock.now())
+      const now = clock.now()
+      // While this server was away nobody could give a sign of life; scripts try again for a minute and more.
+      const couldSpeak = startedAt < silentSince(now)
+      const silent = couldSpeak ? await silentOnes(db, now) : []
       let ended = 0
       for (const { id } of silent) if (await endSilent(id)) ended++
       await facts.repair()

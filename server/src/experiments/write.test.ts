@@ -380,6 +380,18 @@ describe('how it ends', () => {
     expect(await idsWhere({ column: 'ended_at', op: 'missing' }, 'silent')).toEqual([id])
   })
 
+  test('nobody crashed because the server was away', async () => {
+    const { ref, id } = await bench.anExperiment(team.member)
+    bench.time.now += 3_600_000
+    const restarted = bench.restarted()
+    bench.time.now += 299_000
+    expect(await restarted.sweepCrashed()).toBe(0)
+    await restarted.append(team.member, ref, {})
+    bench.time.now += 301_000
+    await restarted.sweepCrashed()
+    expect(await bench.experiments.findById(team.member, id)).toMatchObject({ state: 'crashed' })
+  })
+
   test('one that said it would be preempted is preempted when it falls silent', async () => {
     const { ref, id } = await bench.anExperiment(team.member)
     await bench.experiments.append(team.member, ref, { preempting: true })

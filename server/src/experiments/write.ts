@@ -46,7 +46,7 @@ export function createWriter({ db, access, teams, facts, events, clock }: Parts)
     return await withDatabase(async () => {
       if (input.id !== undefined) {
         const found = await access.allowed(actor, 'experiment:log', findExperimentById(db, input.id))
-        return { experiment: await change(found, input), inserted: false }
+        return { experiment: (await change(found, input)) ?? gone(), inserted: false }
       }
       const project = await projectOf(actor, input)
       const slug = checkSlug(input.slug ?? randomText(8))
@@ -57,7 +57,9 @@ export function createWriter({ db, access, teams, facts, events, clock }: Parts)
         if (existing) {
           await access.allowed(actor, 'experiment:log', existing)
           // Its state is what a new one begins with; one that exists has a state.
-          return { experiment: await change(existing, { ...input, state: undefined }), inserted: false }
+          const changed = await change(existing, { ...input, state: undefined })
+          if (!changed) continue
+          return { experiment: changed, inserted: false }
         }
         const made = await insert(actor, project, slug, input)
         if (made) return { experiment: made, inserted: true }
@@ -121,17 +123,24 @@ export function createWriter({ db, access, teams, facts, events, clock }: Parts)
     return made
   }
 
-  async function change({ id }: { id: string }, input: UpsertExperiment): Promise<StoredExperiment> {
+  /** @returns undefined when it was deleted meanwhile. */
+  async function change(
+    { id }: { id: string },
+    input: UpsertExperiment,
+  ): Promise<StoredExperiment | undefined> {
     const changed = await facts.inTurn(id, async () => {
-      const { before, after } = await db.transaction().execute(async (trx) => {
-        const before = (await lockExperiment(trx, id)) ?? gone()
+      const found = await db.transaction().execute(async (trx) => {
+        const before = await lockExperiment(trx, id)
+        if (!before) return undefined
         await updateExperiment(trx, id, input.shared ? withWriters(before, input) : input, clock.now())
         return { before, after: (await findExperimentById(trx, id)) ?? gone() }
       })
+      if (!found) return { result: undefined, append: {} }
+      const { before, after } = found
       const update = await facts.updateOf(after, () => changedFacts(factsOf(before), factsOf(after)))
       return { result: after, append: { facts: update } }
     })
-    tellChanged(changed)
+    if (changed) tellChanged(changed)
     return changed
   }
 
