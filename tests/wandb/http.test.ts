@@ -110,6 +110,12 @@ describe('who asks', () => {
     )
   })
 
+  test('a question may be packed', async () => {
+    const packed = gzipSync(JSON.stringify({ query: '{ viewer { username } }' }))
+    const { json } = await post('/graphql', packed, anna.key, { 'content-encoding': 'gzip' })
+    expect(json.data.viewer.username).toBe(anna.username)
+  })
+
   test('a bearer token is a key too', async () => {
     const { json } = await ask('', '{ viewer { username } }', {}, { authorization: `Bearer ${anna.key}` })
     expect(json.data.viewer.username).toBe(anna.username)
@@ -193,10 +199,12 @@ describe('upsertBucket', () => {
 
 describe('file_stream', () => {
   test('answers what old and new senders read; an empty body is a sign of life', async () => {
-    const { path } = await aRun()
+    const { name, path } = await aRun()
+    const { heartbeatAt } = await details(name)
     const { status, json } = await post(path, {}, anna.key)
     expect(status).toBe(200)
     expect(json).toEqual({ exitcode: null, limits: {}, stopped: false })
+    expect(Date.parse((await details(name)).heartbeatAt)).toBeGreaterThan(Date.parse(heartbeatAt))
   })
 
   test('a chunk that comes again, late or overlapping changes nothing', async () => {
@@ -497,6 +505,19 @@ describe('files', () => {
       new Request(files.edges[1].node.url, { headers: { authorization: basic(anna.key) } }),
     )
     expect(missing.status).toBe(404)
+  })
+
+  test('are sent by old clients to urls that are asked for with the file', async () => {
+    const { name } = await aRun()
+    const query = `query RunUploadUrls($e: String, $p: String!, $r: String!, $files: [String]!, $desc: String) {
+      model(name: $p, entityName: $e) { bucket(name: $r, desc: $desc) { id
+        files(names: $files) { uploadHeaders edges { node { name url(upload: true) updatedAt } } } } } }`
+    const { json } = await ask(anna.key, query, { e: anna.username, p: 'p', r: name, files: ['old.txt'] })
+    const { files } = json.data.model.bucket
+    expect(files.uploadHeaders).toEqual([])
+    const answer = await app.inject(new Request(files.edges[0].node.url, { method: 'PUT', body: 'old' }))
+    expect(answer.status).toBe(200)
+    expect((await listed(name)).files.edges).toMatchObject([{ node: { name: 'old.txt', sizeBytes: 3 } }])
   })
 
   test('are paged by the cursor of the last edge and found by pattern', async () => {

@@ -126,7 +126,7 @@ run.finish()
         expect.arrayContaining([
           expect.objectContaining({ key: 'loss', stepKey: 'epoch' }),
           expect.objectContaining({ key: 'epoch', hidden: true }),
-          expect.objectContaining({ key: 'val/acc', stepKey: 'epoch' }),
+          expect.objectContaining({ key: null, glob: 'val/*', stepKey: 'epoch' }),
         ]),
       )
       const { loss } = await curves(id, ['loss'], { x: 'epoch' })

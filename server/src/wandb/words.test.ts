@@ -57,6 +57,10 @@ describe('upsertBucket', () => {
     const upsert = (input: Parameters<typeof upsertFrom>[0]) => () => upsertFrom(input, { shared: false })
     expect(upsert({ config: '[1]' })).toThrow(GridError)
     expect(upsert({ config: '{' })).toThrow('config is not JSON')
+    expect(upsert({ config: '{"_wandb":{"value":{"branch_point":{"run_id":"a","step":3}}}}' })).toThrow(
+      'fork',
+    )
+    expect(upsert({ config: '{"_wandb":{"value":{"branch_point":null}}}' })).not.toThrow()
     expect(upsert({ id: 'Zm9v' })).toThrow(expect.objectContaining({ code: 'not_found' }))
     expect(upsert({ state: 'finished' })).toThrow('invalid state transition')
   })

@@ -100,7 +100,7 @@ export function upsertFrom(input: UpsertBucketInput, { shared }: { shared: boole
   if (input.host) upsert.host = input.host
   if (input.jobProgram) upsert.program = input.jobProgram
   if (input.sweep) upsert.sweepName = input.sweep
-  if (input.config) upsert.config = parseObject(input.config, 'config')
+  if (input.config) upsert.config = configFrom(input.config)
   if (input.summaryMetrics) upsert.summary = parseObject(input.summaryMetrics, 'summaryMetrics')
   if (input.state) {
     if (input.state !== 'pending' && input.state !== 'running') {
@@ -110,6 +110,17 @@ export function upsertFrom(input: UpsertBucketInput, { shared }: { shared: boole
   }
   if (shared) upsert.shared = true
   return upsert
+}
+
+function configFrom(text: string): Record<string, unknown> {
+  const config = parseObject(text, 'config')
+  // The client goes on at the step of the fork; without the history before it the run would look whole and not be.
+  if (wandbPart(config).branch_point != null) {
+    throw new GridError('invalid', 'This server does not fork runs yet', {
+      hint: 'Start a new run without fork_from.',
+    })
+  }
+  return config
 }
 
 /** What the client keeps for itself under `_wandb` of the config; `{}` before it has sent any. */
