@@ -29,6 +29,7 @@ test('an id keeps any characters but slashes, control characters and spaces arou
 test('an exit code means what the script and the wish to stop make of it', () => {
   expect(stateAfterExit('running', 0, true)).toBe('finished')
   expect(stateAfterExit('running', 255, true)).toBe('killed')
+  expect(stateAfterExit('running', 1, true)).toBe('killed')
   expect(stateAfterExit('running', 255, false)).toBe('failed')
   expect(stateAfterExit('preempting', 143, false)).toBe('preempted')
 })

@@ -16,7 +16,8 @@ export function isEnded(state: ExperimentState): boolean {
 /**
  * What an experiment becomes when its script says that it ended.
  *
- * @param exitCode 255 is how the client ends a script that was asked to stop, and also how some crash.
+ * @param exitCode not 0 for a script that was asked to stop: the client interrupts it, which is 255 for a plain script,
+ *   1 inside `with wandb.init()`, and anything for one that catches the interruption.
  */
 export function stateAfterExit(
   before: ExperimentState,
@@ -25,7 +26,7 @@ export function stateAfterExit(
 ): ExperimentState {
   if (exitCode === 0) return 'finished'
   if (before === 'preempting' || before === 'preempted') return 'preempted'
-  if (exitCode === 255 && stopRequested) return 'killed'
+  if (stopRequested) return 'killed'
   return 'failed'
 }
 
