@@ -45,7 +45,6 @@ def main():
 
             guesses = model.predict(val_images)
             metrics = {
-                "epoch": epoch,
                 "train/loss": log_loss(train_labels, model.predict_proba(train_images)),
                 "train/accuracy": model.score(train_images, train_labels),
                 "val/loss": log_loss(val_labels, model.predict_proba(val_images)),
