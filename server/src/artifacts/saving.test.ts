@@ -17,13 +17,6 @@ afterAll(() => bench.close())
 
 const code = (expected: string) => expect.objectContaining({ code: expected })
 
-/** Keys of everything stored for a project. */
-async function storedKeys(projectId: string): Promise<string[]> {
-  const keys: string[] = []
-  for await (const { key } of bench.blobs.list(`artifacts/${projectId}/`)) keys.push(key)
-  return keys
-}
-
 describe('who may save', () => {
   test('a stranger may not, and is not told that the team exists', async () => {
     const refused = bench.saving(team.stranger, team, { a: '1' }).create()
@@ -231,7 +224,7 @@ describe('what is refused', () => {
     await expect(bench.put(place!.uploadUrl!, 'wrong')).rejects.toEqual(code('invalid'))
     const { uploadUrl } = await client.manifestPlace(md5Base64(client.manifest))
     await expect(bench.put(uploadUrl!, `${client.manifest} `)).rejects.toEqual(code('invalid'))
-    expect(await storedKeys(collection.projectId)).toEqual([])
+    expect(await bench.storedKeys(collection.projectId)).toEqual([])
     await expect(client.commit()).rejects.toEqual(code('invalid'))
     // The same links still take what is right.
     await bench.put(place!.uploadUrl!, 'right')
@@ -250,7 +243,7 @@ describe('what is refused', () => {
       })(),
     )
     await expect(bench.put(place!.uploadUrl!, broken)).rejects.toThrow('the line was cut')
-    expect(await storedKeys(collection.projectId)).toEqual([])
+    expect(await bench.storedKeys(collection.projectId)).toEqual([])
     await client.sendManifest()
     await expect(client.commit()).rejects.toEqual(code('invalid'))
   })
@@ -388,7 +381,7 @@ describe('saving', () => {
     await client.sendFiles()
     await client.sendManifest()
     await client.commit()
-    const keys = await storedKeys(first.collection.projectId)
+    const keys = await bench.storedKeys(first.collection.projectId)
     expect(keys.filter((key) => key.includes('/content/'))).toHaveLength(3)
     // One manifest a version: what clients sent is gone.
     expect(keys.filter((key) => key.includes('/manifests/'))).toHaveLength(2)
@@ -545,7 +538,7 @@ describe('saving', () => {
     await client.sendManifest(manifestOf(contents, () => birth.id))
     const saved = await client.commit()
     expect(await bench.contentsOf(team.member, saved.id)).toEqual(contents)
-    const keys = await storedKeys(saved.collection.projectId)
+    const keys = await bench.storedKeys(saved.collection.projectId)
     expect(keys.filter((key) => key.includes('/content/'))).toHaveLength(1)
   })
 
@@ -570,76 +563,5 @@ describe('saving', () => {
     const saved = await bench.save(team.member, team, contents)
     expect(saved.fileCount).toBe(10_000)
     expect(performance.now() - started).toBeLessThan(15_000)
-  })
-})
-
-describe('every step may be repeated, and arrive late', () => {
-  // Small and deterministic, so that a failure can be seen again.
-  function random(seed: number) {
-    let state = seed
-    return (below: number) => {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-      return Math.floor((state / 2 ** 32) * below)
-    }
-  }
-
-  test.each(Array.from({ length: 25 }, (_, seed) => seed))('in any order (seed %i)', async (seed) => {
-    const below = random(seed + 1)
-    const contents = { a: `a${seed}`, 'b/c': `b${below(3)}`, same: 'same' }
-    const client = bench.saving(team.member, team, contents, {
-      clientId: `client-${seed}`,
-      aliases: ['latest', 'mine'],
-    })
-    const urls: { url: string; body: string }[] = []
-    const steps: Record<string, () => Promise<unknown>> = {
-      create: () => client.create(),
-      holdPlace: () => client.holdPlace(),
-      announceFiles: async () => {
-        for (const [index, { uploadUrl }] of (await client.createFiles()).entries()) {
-          if (uploadUrl) urls.push({ url: uploadUrl, body: client.files[index]!.content })
-        }
-      },
-      announceManifest: async () => {
-        const { uploadUrl } = await client.manifestPlace(md5Base64(client.manifest))
-        urls.push({ url: uploadUrl!, body: client.manifest })
-      },
-      put: async () => {
-        const one = urls[below(Math.max(1, urls.length))]
-        if (one) await bench.put(one.url, one.body)
-      },
-      putWrong: async () => {
-        const one = urls[below(Math.max(1, urls.length))]
-        if (one) await bench.put(one.url, `${one.body} and more`)
-      },
-      commit: () => client.commit(),
-    }
-    const first = await client.create()
-    const names = Object.keys(steps)
-    for (let step = 0; step < 40; step++) {
-      const several = Array.from({ length: 1 + below(3) }, () => steps[names[below(names.length)]!]!)
-      // Steps that come too early or too late may be refused, never with a bug and never with harm.
-      const results = await Promise.allSettled(several.map((run) => run()))
-      for (const result of results) {
-        if (result.status === 'rejected') expect(result.reason).toMatchObject({ name: 'GridError' })
-      }
-    }
-    // What a client does that goes through it from the beginning.
-    const again = await client.create()
-    expect(again.id).toBe(first.id)
-    if (again.state !== 'committed') {
-      await client.holdPlace()
-      await client.sendFiles()
-      await client.sendManifest()
-    }
-    const [committed, twice] = await Promise.all([client.commit(), client.commit()])
-    expect(twice).toEqual(committed)
-    expect(committed).toMatchObject({ id: first.id, state: 'committed', versionIndex: 0, fileCount: 3 })
-    expect(committed.aliases).toEqual(['latest', 'mine'])
-    expect(await bench.contentsOf(team.member, committed.id)).toEqual(contents)
-    const keys = await storedKeys(committed.collection.projectId)
-    expect(keys.filter((key) => key.includes('/content/'))).toHaveLength(
-      new Set(Object.values(contents)).size,
-    )
-    expect(keys.filter((key) => key.includes('/manifests/'))).toEqual([committed.manifestKey])
   })
 })

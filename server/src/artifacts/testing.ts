@@ -143,7 +143,14 @@ export async function openArtifactBench() {
     return Object.fromEntries(await Promise.all(read))
   }
 
-  return { ...bench, artifacts, put, get, saving, save, contentsOf }
+  /** Keys of everything stored for a project. */
+  async function storedKeys(projectId: string): Promise<string[]> {
+    const keys: string[] = []
+    for await (const { key } of bench.blobs.list(`artifacts/${projectId}/`)) keys.push(key)
+    return keys
+  }
+
+  return { ...bench, artifacts, storedKeys, put, get, saving, save, contentsOf }
 }
 
 export function manifestOf(
