@@ -50,12 +50,14 @@ export type GraphQLAnswer = { status: number; headers: Record<string, string>; b
 const limits = {
   /** The longest document of the client has about 6 kB; its variables may be large, the document not. */
   documentBytes: 100_000,
-  tokens: 10_000,
+  tokens: 5000,
   /** Selections within selections and fragments; the client's deepest document has 14. */
   depth: 30,
   /** Values that a request may yield when every list is as long as asked: 10 000 files of an artifact × 20 fields. */
   cost: 1_000_000,
-  cachedDocuments: 500,
+  /** All clients together carry some 250 documents. Longer ones are parsed each time, so that memory has a bound. */
+  cachedDocuments: 400,
+  cachedDocumentBytes: 16_000,
 }
 
 /** One schema from several SDL files, with a resolver on every field that has one. @throws Error on a name that does not exist */
@@ -194,7 +196,7 @@ function createDocumentCache(schema: GraphQLSchema): { prepare(query: string): P
         return known
       }
       const prepared = read(query)
-      if ('document' in prepared) {
+      if ('document' in prepared && query.length <= limits.cachedDocumentBytes) {
         cached.set(query, prepared)
         if (cached.size > limits.cachedDocuments) cached.delete(cached.keys().next().value!)
       }
