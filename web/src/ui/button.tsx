@@ -1,4 +1,5 @@
 import type { ButtonHTMLAttributes, ReactNode, Ref } from 'react'
+import { tell } from './toast.tsx'
 import { Tip } from './tooltip.tsx'
 
 type Look = 'primary' | 'plain' | 'ghost' | 'danger'
@@ -41,8 +42,11 @@ export function Button({
       aria-disabled={off || undefined}
       aria-busy={busy || undefined}
       onClick={(event) => {
-        if (off) event.preventDefault()
-        else onClick?.(event)
+        if (off) {
+          event.preventDefault()
+          // A finger has no hover: pressing says why as well.
+          if (refused !== undefined) tell(refused)
+        } else onClick?.(event)
       }}
       className={`inline-flex shrink-0 select-none items-center justify-center gap-1.5 rounded-md border font-medium whitespace-nowrap transition-colors aria-disabled:opacity-55 ${
         small ? 'h-7 px-2 text-[13px]' : 'h-8 px-3 text-sm'
