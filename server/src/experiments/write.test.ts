@@ -333,7 +333,7 @@ describe('how it ends', () => {
       [1, {}, 'failed'],
       [255, {}, 'failed'],
       [255, { stop: true }, 'killed'],
-      [1, { stop: true }, 'failed'],
+      [1, { stop: true }, 'killed'],
       [1, { preempting: true }, 'preempted'],
       [255, { preempting: true, stop: true }, 'preempted'],
     ],
