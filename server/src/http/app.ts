@@ -4,7 +4,7 @@ import { fastify, type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import type { Access } from '../access.ts'
 import type { Actor } from '../actor.ts'
 import type { Events } from '../events.ts'
-import type { Identity } from '../teams/identity.ts'
+import { clientAddressHeader, type Identity } from '../teams/identity.ts'
 import { type Authenticate, headersOf, originOf } from './auth.ts'
 import { httpErrorOf } from './errors.ts'
 import { liveEdge } from './live.ts'
@@ -79,10 +79,12 @@ function authEdge({ identity, publicUrl }: AppDeps): FastifyPluginAsync {
       url: '/api/auth/*',
       handler: async (request, reply) => {
         const body = request.body as Buffer | undefined
+        const headers = headersOf(request)
+        headers.set(clientAddressHeader, request.ip)
         const response = await identity.handle(
           new Request(new URL(request.url, originOf(request, publicUrl)), {
             method: request.method,
-            headers: headersOf(request),
+            headers,
             ...(body && request.method === 'POST' ? { body: new Uint8Array(body) } : {}),
           }),
         )

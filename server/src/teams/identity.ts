@@ -7,6 +7,12 @@ import type { Database } from '../stores/postgres/schema.ts'
 
 export type Identity = ReturnType<typeof createIdentity>
 
+/**
+ * Set by our HTTP edge from the connection (or a trusted proxy's word), and by nobody else: the limit on guesses of
+ * passwords hangs on it.
+ */
+export const clientAddressHeader = 'x-teamgrid-client-address'
+
 /** How long a link that sets a new password works. */
 const resetHours = 24
 
@@ -74,12 +80,15 @@ export function createIdentity(deps: {
       fields: { expiresAt: 'expires_at', ...stamps },
     },
     rateLimit: {
+      // Per address; the memory of one process is enough, as a restart only forgives.
+      storage: 'memory',
       enabled: true,
       window: 10,
       max: 100,
       customRules: { '/sign-in/email': { window: 60, max: 20 } },
     },
     advanced: {
+      ipAddress: { ipAddressHeaders: [clientAddressHeader] },
       cookiePrefix: 'teamgrid',
       useSecureCookies: deps.publicUrl.startsWith('https://'),
       database: { generateId: () => newId() },

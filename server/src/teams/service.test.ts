@@ -101,6 +101,32 @@ describe('coming in', () => {
     expect((await byKey.me.get()).user.username).toBe(person.username)
   })
 
+  test('guesses of a password are slowed for the address they come from, and for no other', async () => {
+    const person = await app.aPerson()
+    const guess = (address: string, headers: Record<string, string> = {}) =>
+      app.inject(
+        new Request(`${app.origin}/api/auth/sign-in/email`, {
+          method: 'POST',
+          headers: {
+            'content-type': 'application/json',
+            origin: app.origin,
+            'x-forwarded-for': address,
+            ...headers,
+          },
+          body: JSON.stringify({ email: person.email, password: 'wrong guess' }),
+        }),
+      )
+    const statuses = []
+    for (let each = 0; each < 21; each += 1) {
+      // A header of our own making does not make a new address.
+      statuses.push((await guess('192.0.2.1', { 'x-teamgrid-client-address': `192.0.2.${each}` })).status)
+    }
+    expect(statuses.filter((status) => status === 401)).toHaveLength(20)
+    expect(statuses.at(-1)).toBe(429)
+    expect((await guess('192.0.2.2')).status).toBe(401)
+    await app.signIn(person.email, person.password)
+  })
+
   test('a page of another site cannot act with the cookie of a browser', async () => {
     const person = await app.aPerson({ byCookie: true })
     for (const headers of [
