@@ -96,7 +96,12 @@ test('a file comes back as it went in, with its digests, and can be empty', asyn
   expect(empty).toMatchObject({ path: 'empty', sizeBytes: 0, mediaType: 'application/octet-stream' })
   expect(model).toMatchObject({ path: 'models/a b.json', sizeBytes: 5, mediaType: 'application/json' })
   const claim = bench.signed.open(new URL(model!.url).pathname.split('/')[2]!)
-  expect(claim).toEqual({ do: 'get', blobKey: file.blobKey, mediaType: 'application/json' })
+  expect(claim).toEqual({
+    do: 'get',
+    blobKey: file.blobKey,
+    mediaType: 'application/json',
+    reader: { userId: expect.any(String), teamId: file.teamId },
+  })
 })
 
 test('a file that is uploaded again replaces the old one and frees its bytes, also many times at once', async () => {

@@ -57,7 +57,8 @@ export function createFiles({ db, access, blobs, signed, events, clock }: Parts)
       const experiment = await existing(experimentId)
       const blobKey = `files/${experiment.projectId}/${experimentId}/${newId()}`
       const { sizeBytes, md5Hex, sha256Hex } = await blobs.put(blobKey, body)
-      const file = { path: clean, blobKey, sizeBytes, md5Hex, sha256Hex, updatedAt: clock.now() }
+      const { teamId } = experiment
+      const file = { teamId, path: clean, blobKey, sizeBytes, md5Hex, sha256Hex, updatedAt: clock.now() }
       let replaced: string | undefined
       try {
         replaced = await db.transaction().execute((trx) => replaceFile(trx, experimentId, file))
@@ -89,9 +90,15 @@ export function createFiles({ db, access, blobs, signed, events, clock }: Parts)
     return await selectFiles(db, id, search)
   }
 
-  /** A url to GET a file from, for a day, without a login. */
-  function fileUrl(actor: Actor, { path, blobKey }: Pick<StoredFile, 'path' | 'blobKey'>): string {
-    const claim = { do: 'get', blobKey, mediaType: mediaTypeOf(path) } as const
+  /** A url to GET a file from, for a day, without a login; it ends when the actor leaves the team. */
+  function fileUrl(actor: Actor, { teamId, path, blobKey }: StoredFile): string {
+    const { userId } = actor
+    const claim = {
+      do: 'get',
+      blobKey,
+      mediaType: mediaTypeOf(path),
+      ...(userId === null ? {} : { reader: { userId, teamId } }),
+    } as const
     return actor.origin + signed.sign(claim, { fileName: path })
   }
 
@@ -168,7 +175,8 @@ async function replaceFile(trx: Db, experimentId: string, file: StoredFile): Pro
 export async function selectFiles(db: Db, experimentId: string, search: FileSearch): Promise<StoredFile[]> {
   let query = db
     .selectFrom('files')
-    .select(['path', 'blob_key', 'size_bytes', 'md5_hex', 'sha256_hex', 'updated_at'])
+    .innerJoin('experiments', 'experiments.id', 'files.experiment_id')
+    .select(['team_id', 'path', 'blob_key', 'size_bytes', 'md5_hex', 'sha256_hex', 'files.updated_at'])
     .where('experiment_id', '=', experimentId)
     .orderBy('path')
     .limit(search.limit ?? filesMax)
@@ -177,6 +185,7 @@ export async function selectFiles(db: Db, experimentId: string, search: FileSear
   if (search.prefix) query = query.where(sql<boolean>`starts_with(path, ${search.prefix})`)
   if (search.after !== undefined) query = query.where('path', '>', search.after)
   return (await query.execute()).map((row) => ({
+    teamId: row.team_id,
     path: row.path,
     blobKey: row.blob_key,
     sizeBytes: row.size_bytes,

@@ -83,6 +83,7 @@ export type StreamChunk = {
 }
 
 export type StoredFile = {
+  teamId: string
   path: string
   blobKey: string
   sizeBytes: number
