@@ -206,6 +206,9 @@ describe('what is refused', () => {
       .execute()
     const both: Actor = {
       ...team.member,
+      // With a key they would not even see it: viewers have none.
+      via: 'cookie',
+      client: 'web',
       memberships: new Map([
         ...team.member.memberships,
         [theirs.id, { role: 'viewer', slug: theirs.slug, kind: 'team' }],
