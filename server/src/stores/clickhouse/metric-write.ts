@@ -4,7 +4,7 @@ import { writingTrouble } from './engine-errors.ts'
 import { createGroupCommit } from './group-commit.ts'
 import type { Append, ConsoleLine, FactsUpdate, Line, MetricStore } from './metric-types.ts'
 import type { ClickHouse } from './open.ts'
-import { nullable, numberArrayField, numberField, textArrayField, textField } from './tab-separated.ts'
+import { nullable, numberField, packedNumbersField, textArrayField, textField } from './tab-separated.ts'
 
 const limits = {
   /** About 100 000 points. One insert of this size takes the engine less than a second. */
@@ -31,7 +31,7 @@ const columns = {
     'runtime',
     'raw',
     'keys',
-    'values',
+    'packed_values',
   ],
   console: ['experiment', 'line', 'time_ms', 'level', 'label', 'text', 'version'],
   facts: ['project', 'experiment', 'key', 'number', 'text', 'removed', 'version'],
@@ -106,7 +106,7 @@ function rowsOf(batch: Append, version: number): Rows {
 function arrivalRow(line: Line, version: number): string {
   return `${placeOf(line)}\t${numberField(line.timestampSeconds)}\t${version}\t${numberField(line.runtimeSeconds)}\t${textField(
     line.raw,
-  )}\t${textArrayField(Object.keys(line.numbers))}\t${numberArrayField(Object.values(line.numbers))}\n`
+  )}\t${textArrayField(Object.keys(line.numbers))}\t${packedNumbersField(Object.values(line.numbers))}\n`
 }
 
 function objectRows(line: Line, version: number): string {

@@ -69,9 +69,9 @@ test('rows go to the named database of a server, every bit and byte of them, and
     authorization: 'ada:secret',
     database: 'metrics',
     statement:
-      'INSERT INTO arrivals (experiment, stream, line, step, timestamp, version, runtime, raw, keys, values) ' +
+      'INSERT INTO arrivals (experiment, stream, line, step, timestamp, version, runtime, raw, keys, packed_values) ' +
       'SETTINGS precise_float_parsing = 1 FORMAT TabSeparated',
-    body: `${experimentId}\thistory\t7\t8\t0.1\t5000\tNaN\té\\t\\n\\\\\t['a\\'','b']\t[-0,-Infinity]\n`,
+    body: `${experimentId}\thistory\t7\t8\t0.1\t5000\tNaN\té\\t\\n\\\\\t['a\\'','b']\tAAAAAAAAAIAAAAAAAADw/w==\n`,
   })
   await expect(
     store.append({

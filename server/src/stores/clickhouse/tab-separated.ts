@@ -30,10 +30,11 @@ export function nullable(field: string | null): string {
   return field ?? '\\N'
 }
 
-export function numberArrayField(values: readonly number[]): string {
-  let field = ''
-  for (const value of values) field += field === '' ? numberField(value) : `,${numberField(value)}`
-  return `[${field}]`
+/** The bits of the numbers, little end first, as base64: exact, and much cheaper than decimal text at both ends. */
+export function packedNumbersField(values: readonly number[]): string {
+  const bytes = Buffer.allocUnsafe(values.length * 8)
+  for (let index = 0; index < values.length; index++) bytes.writeDoubleLE(values[index]!, index * 8)
+  return bytes.toString('base64')
 }
 
 export function textArrayField(texts: readonly string[]): string {
