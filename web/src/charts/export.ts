@@ -29,7 +29,7 @@ export async function chartPicture(
   const ctx = picture.getContext('2d')!
   ctx.fillStyle = look.surface
   ctx.fillRect(0, 0, picture.width, picture.height)
-  ctx.drawImage(canvas, 0, 30 * scale)
+  for (const layer of plot.canvases()) ctx.drawImage(layer, 0, 30 * scale)
   ctx.scale(scale, scale)
   ctx.fillStyle = look.ink
   ctx.font = `600 13px ${look.font.slice(5)}`

@@ -31,6 +31,8 @@ export type Plot = {
   settings: () => PlotSettings
   /** Draw this line thick and the others faint; null for all alike. */
   emphasise: (lineId: string | null) => void
+  /** What lies over each other, lowest first, all of one size. */
+  canvases: () => HTMLCanvasElement[]
 }
 
 export function createPlot(
@@ -43,6 +45,7 @@ export function createPlot(
   let look = initial.look
   let lines = prepare(initial.lines, settings)
   let emphasis: string | null = null
+  const layers = createLayers()
 
   const options = (): uPlot.Options => ({
     ...size,
@@ -90,7 +93,12 @@ export function createPlot(
       },
     ],
     hooks: {
-      draw: [(plot) => drawLines(plot, lines, settings, look, emphasis)],
+      draw: [
+        (plot) => {
+          drawLines(plot, layers.lines(plot), lines, settings, look)
+          drawStrong(plot)
+        },
+      ],
       setSelect: [
         (plot) => {
           const { left, width } = plot.select
@@ -116,6 +124,14 @@ export function createPlot(
       settings.smoothing > 0 ? lines.map((line) => ({ ...line, y: line.smoothed ?? line.y })) : lines
     const extent = yExtent(shown, xRange(), settings.logY) ?? { from: settings.logY ? 0.1 : 0, to: 1 }
     return padded(extent, settings.logY)
+  }
+
+  /** The line under the pointer again, thick, above the others made faint: one line to draw per move, not a hundred. */
+  const drawStrong = (plot: uPlot) => {
+    const strong = lines.find((line) => line.id === emphasis)
+    layers.dim(strong !== undefined)
+    const ctx = layers.strong(plot)
+    if (strong !== undefined) drawLines(plot, ctx, [strong], settings, look, 2.4)
   }
 
   let uplot = new uPlot(
@@ -167,10 +183,11 @@ export function createPlot(
       uplot.setSize(size)
     },
     destroy: () => uplot.destroy(),
+    canvases: () => [uplot.ctx.canvas, ...layers.canvases()],
     emphasise(lineId) {
       if (lineId === emphasis) return
       emphasis = lineId
-      uplot.redraw(false, false)
+      drawStrong(uplot)
     },
   }
 }
@@ -203,44 +220,70 @@ function limits(range: Range, log: boolean): [number, number] {
 
 function drawLines(
   plot: uPlot,
+  ctx: CanvasRenderingContext2D,
   lines: readonly DrawnLine[],
   settings: PlotSettings,
   look: PlotLook,
-  emphasis: string | null,
+  width = lines.length > 30 ? 1.1 : 1.5,
 ): void {
-  const { ctx, bbox } = plot
+  const { bbox } = plot
   const pixel = uPlot.pxRatio
   ctx.save()
   ctx.beginPath()
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height)
   ctx.clip()
-  ctx.lineJoin = 'round'
-  ctx.lineCap = 'round'
+  // Rounded joins cost several times as much, and nobody sees them between points a pixel apart.
+  ctx.lineJoin = 'bevel'
   const toX = mapping(plot.scales.x!, bbox.left, bbox.width, settings.logX, false)
   const toY = mapping(plot.scales.y!, bbox.top, bbox.height, settings.logY, true)
   const range = { from: plot.scales.x!.min ?? 0, to: plot.scales.x!.max ?? 1 }
-  // The emphasised line comes last, on top of the others.
-  const ordered =
-    emphasis === null
-      ? lines
-      : lines.toSorted((a, b) => Number(a.id === emphasis) - Number(b.id === emphasis))
-  for (const line of ordered) {
-    const faint = emphasis !== null && line.id !== emphasis
-    const strong = emphasis === line.id
+  for (const line of lines) {
     ctx.strokeStyle = line.colour
     ctx.fillStyle = line.colour
-    const alpha = faint ? 0.3 : 1
     if (line.smoothed !== undefined) {
-      ctx.globalAlpha = alpha * 0.22
+      ctx.globalAlpha = 0.22
       ctx.lineWidth = pixel
       strokeLine(ctx, line, line.y, toX, toY, range, pixel)
+      ctx.globalAlpha = 1
     }
-    ctx.globalAlpha = alpha
-    ctx.lineWidth = (strong ? 2.4 : lines.length > 30 ? 1.1 : 1.5) * pixel
+    ctx.lineWidth = width * pixel
     strokeLine(ctx, line, line.smoothed ?? line.y, toX, toY, range, pixel)
     drawMarks(ctx, line, toX, bbox, look, pixel)
   }
   ctx.restore()
+}
+
+/** Two canvases above the axes: all lines, and the one that is pointed at. */
+function createLayers() {
+  const canvases = [document.createElement('canvas'), document.createElement('canvas')] as const
+  for (const canvas of canvases) {
+    canvas.style.position = 'absolute'
+    canvas.style.inset = '0'
+    canvas.style.width = '100%'
+    canvas.style.height = '100%'
+    canvas.style.pointerEvents = 'none'
+  }
+  const clear = (canvas: HTMLCanvasElement, plot: uPlot): CanvasRenderingContext2D => {
+    const base = plot.ctx.canvas
+    // A chart that was built anew takes its layers along.
+    if (canvas.parentElement !== base.parentElement) base.after(...canvases)
+    const ctx = canvas.getContext('2d')!
+    if (canvas.width !== base.width || canvas.height !== base.height) {
+      canvas.width = base.width
+      canvas.height = base.height
+    } else {
+      ctx.clearRect(0, 0, canvas.width, canvas.height)
+    }
+    return ctx
+  }
+  return {
+    lines: (plot: uPlot) => clear(canvases[0], plot),
+    strong: (plot: uPlot) => clear(canvases[1], plot),
+    dim(on: boolean) {
+      canvases[0].style.opacity = on ? '0.3' : '1'
+    },
+    canvases: () => [...canvases],
+  }
 }
 
 /** A scale as a plain function: `valToPos` checks too much to be called a hundred thousand times per frame. */

@@ -43,15 +43,20 @@ export function CopyButton({ text, label = 'Copy' }: { text: string; label?: str
 /** Commands or code to paste, exactly as shown. */
 export function CommandBlock({ text, title }: { text: string; title?: string }) {
   return (
-    <figure className="relative overflow-hidden rounded-md border border-line bg-sunken text-left">
+    <figure className="min-w-0 overflow-hidden rounded-md border border-line bg-sunken text-left">
       {title !== undefined && (
         <figcaption className="border-b border-line px-3 py-1 text-xs text-ink-faint">{title}</figcaption>
       )}
-      <pre className="scroll-quiet overflow-x-auto py-2.5 pr-11 pl-3 font-mono text-[13px] leading-5">
-        {text}
-      </pre>
-      <div className={`absolute right-1.5 ${title === undefined ? 'top-1.5' : 'top-8'}`}>
-        <CopyButton text={text} />
+      <div className="flex items-start">
+        <pre
+          className="scroll-quiet min-w-0 flex-1 overflow-x-auto py-2.5 pl-3 font-mono text-[13px] leading-5"
+          tabIndex={0}
+        >
+          {text}
+        </pre>
+        <div className="p-1.5">
+          <CopyButton text={text} />
+        </div>
       </div>
     </figure>
   )

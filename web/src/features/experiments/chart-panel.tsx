@@ -168,8 +168,8 @@ export function ChartPanel({
 
 /** Two points per pixel keep every bucket's lowest and highest. Many lines share the budget, as they share the pixels. */
 export function pointsFor(width: number, lines: number): number {
-  const wanted = lines > 20 ? width : width * 2
-  return Math.max(200, Math.min(4000, Math.ceil(wanted / 200) * 200))
+  const perPixel = lines > 30 ? 0.5 : lines > 8 ? 1 : 2
+  return Math.max(200, Math.min(4000, Math.ceil((width * perPixel) / 200) * 200))
 }
 
 export function xKindOf(x: string): XKind {

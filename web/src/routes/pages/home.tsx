@@ -25,9 +25,9 @@ export function HomePage() {
   return (
     <Page title="My teams" wide>
       {nothing && firstTeam !== undefined && (
-        <Section title="Begin here">
+        <div className="rounded-lg border border-line bg-surface">
           <FirstExperiment team={firstTeam.slug} project="my-project" mayLog={firstTeam.role !== 'viewer'} />
-        </Section>
+        </div>
       )}
       {!nothing && (
         <div className="grid grid-cols-1 items-start gap-6 lg:grid-cols-2">
