@@ -11,7 +11,7 @@ import {
   type Subject,
 } from '@teamgrid/api'
 import type { Kysely } from 'kysely'
-import type { Actor, Guarded } from './actor.ts'
+import type { Actor, Guarded, TeamRules } from './actor.ts'
 import type { Database } from './stores/postgres/schema.ts'
 
 export type Access = ReturnType<typeof createAccess>
@@ -44,14 +44,14 @@ export function createAccess({ db }: { db: Kysely<Database> }) {
   }
 
   async function refusalOf(actor: Actor, action: Action, thing: Guarded): Promise<Refused | undefined> {
-    const { policy, isPersonalTeam } = await policyOf(thing.teamId)
+    const { policy, isPersonalTeam } = await rulesOf(thing)
     const verdict = can(subjectOf(actor, thing.teamId), action, resourceOf(thing, isPersonalTeam), policy)
     return verdict.allowed ? undefined : verdict
   }
 
   /** The refusal again, with the names of who owns the thing and who can help. */
   async function explain(actor: Actor, action: Action, thing: Guarded): Promise<GridError> {
-    const { policy, isPersonalTeam } = await policyOf(thing.teamId)
+    const { policy, isPersonalTeam } = await rulesOf(thing)
     const admins = (
       await db
         .selectFrom('memberships')
@@ -79,17 +79,18 @@ export function createAccess({ db }: { db: Kysely<Database> }) {
     })
   }
 
-  async function policyOf(teamId: string): Promise<{ policy: Policy; isPersonalTeam: boolean }> {
+  async function rulesOf({ teamId, teamRules }: Guarded): Promise<Rules> {
+    return teamRules ? rulesIn(teamRules) : await policyOf(teamId)
+  }
+
+  async function policyOf(teamId: string): Promise<Rules> {
     const team = await db
       .selectFrom('teams')
       .select(['policy_preset', 'policy_overrides', 'kind'])
       .where('id', '=', teamId)
       .executeTakeFirst()
     if (!team) throw new GridError('not_found')
-    return {
-      policy: resolvePolicy(team.policy_preset as Policy['preset'], team.policy_overrides),
-      isPersonalTeam: team.kind === 'personal',
-    }
+    return rulesIn(team)
   }
 
   /** Proves an act on the organisation itself: users, settings, new teams. */
@@ -123,6 +124,15 @@ export function createAccess({ db }: { db: Kysely<Database> }) {
   }
 
   return { allowed, permits, mayStillRead, allowedInOrganisation, visibleTeamIds, policyOf }
+}
+
+type Rules = { policy: Policy; isPersonalTeam: boolean }
+
+function rulesIn({ policy_preset, policy_overrides, kind }: TeamRules): Rules {
+  return {
+    policy: resolvePolicy(policy_preset as Policy['preset'], policy_overrides),
+    isPersonalTeam: kind === 'personal',
+  }
 }
 
 /** How the permission table sees an actor from a team (null: from the organisation). */

@@ -25,9 +25,18 @@ export type Actor = {
   origin: string
 }
 
+/** A team as its row has it, as far as permission depends on it. */
+export type TeamRules = {
+  policy_preset: string
+  policy_overrides: Record<string, boolean | string>
+  kind: 'team' | 'personal'
+}
+
 /** What anything under permission must tell about itself. */
 export type Guarded = {
   teamId: string
+  /** Of the same moment as the thing, where it was read along with it; else it is looked up. */
+  teamRules?: TeamRules
   /** Null when nobody owns it, such as a team. */
   ownerId: string | null
   /** The service account that made it for its owner. */

@@ -1,7 +1,7 @@
 /** This slice's SQL on experiments. Rows become `StoredExperiment` here and nowhere else. */
 import type { ExperimentState } from '@teamgrid/api'
 import { type Kysely, type RawBuilder, sql } from 'kysely'
-import type { Guarded } from '../actor.ts'
+import type { Guarded, TeamRules } from '../actor.ts'
 import { storableText, toStrictJson } from '../lib/tolerant-json.ts'
 import type { Database } from '../stores/postgres/schema.ts'
 import type { ExperimentRef, StoredExperiment, UpsertExperiment } from './types.ts'
@@ -15,6 +15,9 @@ type Row = {
   project_number: number
   team_id: string
   team_slug: string
+  policy_preset: string
+  policy_overrides: TeamRules['policy_overrides']
+  team_kind: TeamRules['kind']
   slug: string
   name: string
   state: ExperimentState
@@ -50,6 +53,7 @@ type Row = {
 
 export const slimColumns = sql`
   e.id, e.project_id, p.name as project_name, p.number as project_number, e.team_id, t.slug as team_slug,
+  t.policy_preset, t.policy_overrides, t.kind as team_kind,
   e.slug, e.name, e.state, e.exit_code,
   c.id as creator_id, c.username as creator_username, c.name as creator_name, c.email as creator_email,
   v.id as via_id, v.username as via_username, v.name as via_name,
@@ -156,6 +160,11 @@ function storedOf(row: Row): StoredExperiment {
 function guardOf(row: Row): Guarded {
   return {
     teamId: row.team_id,
+    teamRules: {
+      policy_preset: row.policy_preset,
+      policy_overrides: row.policy_overrides,
+      kind: row.team_kind,
+    },
     ownerId: row.creator_id,
     createdById: row.via_id,
     experimentId: row.id,
@@ -329,7 +338,7 @@ export async function claimLines(
     state_before: ExperimentState
     state: ExperimentState
     summary_before: Record<string, unknown> | null
-    summary: Record<string, unknown> | null
+    summary_merged: Record<string, unknown> | null
     created_at: Date
     heartbeat_at: Date
     ended_at: Date | null
@@ -362,7 +371,7 @@ export async function claimLines(
     from b, m where e.id = b.id
     returning e.project_id, b.state as state_before, e.state,
       case when m.summary is null then null else b.summary end as summary_before,
-      case when m.summary is null then null else e.summary end as summary,
+      case when m.summary is not null and ${message.mergeSummary}::boolean then e.summary end as summary_merged,
       e.created_at, e.heartbeat_at, e.ended_at, b.ended_at as ended_before,
       e.stop_requested_at is not null as stop_requested`.execute(db)
   const [row] = rows
@@ -372,7 +381,8 @@ export async function claimLines(
       stateBefore: row.state_before,
       state: row.state,
       summaryBefore: row.summary_before,
-      summary: row.summary,
+      // What was just written need not be sent back.
+      summary: row.summary_merged ?? (summary === null ? null : (JSON.parse(summary) as Claim['summary'])),
       createdAt: row.created_at,
       heartbeatAt: row.heartbeat_at,
       endedAt: row.ended_at,

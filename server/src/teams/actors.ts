@@ -1,5 +1,5 @@
 import { GridError } from '@teamgrid/api'
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { Actor, Membership } from '../actor.ts'
 import type { Clock } from '../lib/clock.ts'
 import { hashOf } from '../lib/secrets.ts'
@@ -47,6 +47,17 @@ export function operator(origin: string): Actor {
   }
 }
 
+type MembershipRow = Membership & { team_id: string }
+
+/** Of the user of the row, in the same statement: every request asks for them. */
+const membershipList = sql<MembershipRow[]>`(
+  select coalesce(json_agg(json_build_object('team_id', m.team_id, 'role', m.role, 'slug', t.slug, 'kind', t.kind)), '[]')
+  from memberships m join teams t on t.id = m.team_id where m.user_id = users.id)`.as('memberships')
+
+function byTeam(rows: MembershipRow[]): Map<string, Membership> {
+  return new Map(rows.map(({ team_id, role, slug, kind }) => [team_id, { role, slug, kind }]))
+}
+
 export function createActors({ db, clock }: { db: Kysely<Database>; clock: Clock }) {
   /** @throws GridError unauthenticated, saying why, when the key opens nothing. */
   async function ofKey(secret: string, arrival: Arrival): Promise<Actor> {
@@ -54,7 +65,7 @@ export function createActors({ db, clock }: { db: Kysely<Database>; clock: Clock
       .selectFrom('api_keys')
       .innerJoin('users', 'users.id', 'api_keys.user_id')
       .selectAll('users')
-      .select(['api_keys.id as key_id', 'api_keys.scope', 'api_keys.last_used_at'])
+      .select(['api_keys.id as key_id', 'api_keys.scope', 'api_keys.last_used_at', membershipList])
       .where('secret_hash', '=', hashOf(secret))
       .where('revoked_at', 'is', null)
       .executeTakeFirst()
@@ -63,7 +74,7 @@ export function createActors({ db, clock }: { db: Kysely<Database>; clock: Clock
         hint: `Get a new one at ${arrival.origin}/authorize`,
       })
     }
-    const memberships = await membershipsOf(db, key.id)
+    const memberships = byTeam(key.memberships)
     if (!mayHaveKey(key, memberships)) {
       throw new GridError(
         'unauthenticated',
@@ -84,9 +95,14 @@ export function createActors({ db, clock }: { db: Kysely<Database>; clock: Clock
   }
 
   async function ofUser(userId: string, arrival: Arrival): Promise<Actor | undefined> {
-    const user = await db.selectFrom('users').selectAll().where('id', '=', userId).executeTakeFirst()
+    const user = await db
+      .selectFrom('users')
+      .selectAll()
+      .select(membershipList)
+      .where('id', '=', userId)
+      .executeTakeFirst()
     if (!user || user.disabled_at) return undefined
-    return actorOf(user, await membershipsOf(db, user.id), arrival, 'cookie', 'user')
+    return actorOf(user, byTeam(user.memberships), arrival, 'cookie', 'user')
   }
 
   /**
@@ -127,7 +143,7 @@ export async function membershipsOf(db: Kysely<Database>, userId: string): Promi
     .select(['team_id', 'role', 'slug', 'kind'])
     .where('user_id', '=', userId)
     .execute()
-  return new Map(rows.map(({ team_id, role, slug, kind }) => [team_id, { role, slug, kind }]))
+  return byTeam(rows)
 }
 
 /**

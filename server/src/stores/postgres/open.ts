@@ -2,6 +2,7 @@ import { GridError } from '@teamgrid/api'
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { superuser, startEmbeddedPostgres, type EmbeddedPostgres, type Log } from './embedded.ts'
+import { clientWithNames, createStatementNames } from './named-statements.ts'
 
 export type { Log } from './embedded.ts'
 
@@ -62,8 +63,14 @@ export function embeddedUrl({ socketDir, port }: EmbeddedPostgres, name: string)
  * A pool with our reading of types: `bigint` columns arrive as numbers (all of ours are counts and bytes below 2^53;
  * a larger one throws), `timestamptz` as Date, `numeric` as string.
  */
-export function createPool(connectionString: string, log: Log, connectionsMax = 20): pg.Pool {
+export function createPool(
+  connectionString: string,
+  log: Log,
+  connectionsMax = 20,
+  Client: typeof pg.Client = pg.Client,
+): pg.Pool {
   const pool = new pg.Pool({
+    Client,
     connectionString,
     max: connectionsMax,
     connectionTimeoutMillis: connectSecondsMax * 1000,
@@ -94,7 +101,9 @@ async function connect<DB>(
   { log, connectionsMax }: OpenPostgresOptions,
   embedded: EmbeddedPostgres | undefined,
 ): Promise<OpenPostgres<DB>> {
-  const pool = createPool(connectionString, log, connectionsMax)
+  // Not with a database of one's own: between us may be a pooler that lends each statement another connection.
+  const Client = embedded ? clientWithNames(createStatementNames()) : pg.Client
+  const pool = createPool(connectionString, log, connectionsMax, Client)
   try {
     const { rows } = await pool.query<{ version: string }>(
       `select current_setting('server_version_num') as version`,
