@@ -119,7 +119,10 @@ export function LineChart({
         xKind: now.settings().xKind,
         rows: rows.slice(0, limit),
         more: hover.source === source ? Math.max(0, rows.length - limit) : 0,
-        pointsPerPixel: points > visiblePoints ? points / now.drawn().length / over.clientWidth : 0,
+        pointsPerPixel:
+          hover.source === source && points > visiblePoints
+            ? points / now.drawn().length / over.clientWidth
+            : 0,
       })
     }
     return hoverSync.subscribe((hover) => show.current(hover))
@@ -169,7 +172,7 @@ export function LineChart({
       aria-label={`Chart of ${title}, ${lines.length} ${lines.length === 1 ? 'line' : 'lines'}${newest(lines, xName)}. Arrow keys read values.`}
       onPointerMove={(event) => point(event.clientX, event.clientY)}
       onPointerDown={(event) => event.pointerType !== 'mouse' && point(event.clientX, event.clientY)}
-      onPointerLeave={() => hoverSync.publish(null)}
+      onPointerLeave={(event) => event.pointerType === 'mouse' && hoverSync.publish(null)}
       onBlur={() => hoverSync.publish(null)}
       onKeyDown={walk}
       onDoubleClick={() => onRange(undefined)}

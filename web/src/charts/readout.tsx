@@ -42,8 +42,7 @@ export function Readout({ reading, smoothing }: { reading: Reading; smoothing: b
       {reading.more > 0 && <div className="text-ink-faint">and {formatCount(reading.more)} more</div>}
       {reading.pointsPerPixel > 1.05 && (
         <div className="mt-0.5 text-ink-faint">
-          {formatNumber(Number(reading.pointsPerPixel.toPrecision(2)))} points per pixel: lowest and highest
-          drawn
+          {formatNumber(Number(reading.pointsPerPixel.toPrecision(2)))} points per pixel
         </div>
       )}
     </div>

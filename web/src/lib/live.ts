@@ -51,8 +51,13 @@ export function useLiveState(): LiveState {
   )
 }
 
-/** Opens the stream and keeps it open. @returns a function that closes it. */
-export function startLive(queries: QueryClient): () => void {
+/**
+ * Opens the stream and keeps it open.
+ *
+ * @param onRefused the server will not have us: perhaps the session has ended.
+ * @returns a function that closes it.
+ */
+export function startLive(queries: QueryClient, onRefused: () => void): () => void {
   const refresh = createRefresh(queries)
   let source: EventSource | undefined
   let hasBeenOpen = false
@@ -71,7 +76,9 @@ export function startLive(queries: QueryClient): () => void {
       if (message.success) refresh.hear(message.data)
     })
     source.addEventListener('error', () => {
-      setState(source?.readyState === EventSource.CLOSED ? 'lost' : 'connecting')
+      const refused = source?.readyState === EventSource.CLOSED
+      setState(refused ? 'lost' : 'connecting')
+      if (refused) onRefused()
     })
   }
   // A timer that fires late means that the tab slept; a stream that was closed for good is opened again here.

@@ -3,7 +3,8 @@ import { Link, Outlet, useNavigate, useParams } from '@tanstack/react-router'
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { signOut } from '../lib/identity.ts'
 import { startLive, useLiveState } from '../lib/live.ts'
-import { useMe } from '../lib/me.ts'
+import { isSignedOut } from '../lib/client.ts'
+import { meQuery, useMe } from '../lib/me.ts'
 import { chooseTheme, useTheme } from '../lib/theme.ts'
 import { Kbd } from '../ui/feedback.tsx'
 import { MoonIcon, PeopleIcon, SearchIcon, SunIcon } from '../ui/icons.tsx'
@@ -20,7 +21,11 @@ const CommandPalette = lazy(() =>
 export function Frame() {
   const queries = useQueryClient()
   const [paletteOpen, setPaletteOpen] = useState(false)
-  useEffect(() => startLive(queries), [queries])
+  useEffect(
+    () => startLive(queries, () => void queries.invalidateQueries({ queryKey: meQuery().queryKey })),
+    [queries],
+  )
+  useLeaveWhenSignedOut()
   useEffect(() => {
     const listen = (event: KeyboardEvent) => {
       if (
@@ -74,6 +79,22 @@ export function Frame() {
       </main>
       <Suspense>{paletteOpen && <CommandPalette onClose={() => setPaletteOpen(false)} />}</Suspense>
     </div>
+  )
+}
+
+/** A session may end while a page is open: whoever asks next is shown the door, and comes back here after signing in. */
+function useLeaveWhenSignedOut() {
+  const queries = useQueryClient()
+  const navigate = useNavigate()
+  useEffect(
+    () =>
+      queries.getQueryCache().subscribe((event) => {
+        if (event.type !== 'updated' || event.action.type !== 'error' || !isSignedOut(event.action.error))
+          return
+        const next = location.pathname + location.search
+        void navigate({ to: '/login', search: next === '/' ? {} : { next } }).then(() => queries.clear())
+      }),
+    [queries, navigate],
   )
 }
 

@@ -116,7 +116,7 @@ function FilterForm({
         })
       }}
     >
-      <Field label="Column" help="A built-in field, or config.… and summary.… keys.">
+      <Field label="Column" help="A built-in field, or a key such as config.lr or summary.loss.">
         {(props) => (
           <>
             <Input
