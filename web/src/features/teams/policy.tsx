@@ -6,6 +6,7 @@ import {
   type Team,
 } from '@teamgrid/api'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
 import { grid } from '../../lib/client.ts'
 import { useRefusal } from '../../lib/me.ts'
 import { Tag } from '../../ui/feedback.tsx'
@@ -25,6 +26,8 @@ const presetWords: Record<string, string> = {
 export function PolicySettings({ team }: { team: Team }) {
   const queries = useQueryClient()
   const refused = useRefusal(team)
+  // The switch moves at once; the server's word replaces this one as soon as it is here.
+  const [asked, setAsked] = useState<Record<string, boolean>>({})
   const change = useMutation({
     mutationFn: (input: { preset?: string; overrides?: Record<string, boolean | string> }) =>
       grid.teams.setPolicy({ team: team.slug, ...input }),
@@ -33,6 +36,7 @@ export function PolicySettings({ team }: { team: Team }) {
       await queries.invalidateQueries()
     },
     onError: tellError,
+    onSettled: () => setAsked({}),
   })
   const no = refused('policy:edit')
   const { overrides, switches } = team.policy
@@ -68,19 +72,24 @@ export function PolicySettings({ team }: { team: Team }) {
                 <span>
                   <Checkbox
                     label={describeSwitch(key)}
-                    checked={switches[key] === true}
+                    checked={asked[key] ?? switches[key] === true}
                     disabled={locked !== undefined || change.isPending}
-                    onChange={(event) =>
+                    onChange={(event) => {
+                      setAsked({ [key]: event.target.checked })
                       change.mutate({
                         preset: team.policy.preset,
                         overrides: { ...overrides, [key]: event.target.checked },
                       })
-                    }
+                    }}
                     className="items-start"
                   />
                 </span>
               </Tip>
-              {key in overrides && <Tag tone="accent">changed</Tag>}
+              {key in overrides && (
+                <span className="shrink-0">
+                  <Tag tone="accent">changed</Tag>
+                </span>
+              )}
             </li>
           )
         })}
