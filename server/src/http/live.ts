@@ -39,7 +39,10 @@ export function liveEdge(deps: {
 
       const flush = () => {
         timer = undefined
-        const events = [...pending.values()].filter((event) => visible.has(event.teamId))
+        // Who was just removed must hear that their teams changed, or their open page would stay; it says no more.
+        const events = [...pending.values()].filter(
+          (event) => event.type === 'team.changed' || visible.has(event.teamId),
+        )
         pending.clear()
         // A reader that does not keep up loses nothing: it asks again when it reconnects.
         if (raw.writableLength > 1_000_000) return raw.destroy()

@@ -1,6 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet, useNavigate, useParams } from '@tanstack/react-router'
-import { lazy, Suspense, useEffect, useState } from 'react'
+import { lazy, Suspense, useEffect, useRef, useState } from 'react'
 import { signOut } from '../lib/identity.ts'
 import { startLive, useLiveState } from '../lib/live.ts'
 import { isSignedOut } from '../lib/client.ts'
@@ -26,6 +26,7 @@ export function Frame() {
     [queries],
   )
   useLeaveWhenSignedOut()
+  useAskAgainWhenTeamsChange()
   useEffect(() => {
     const listen = (event: KeyboardEvent) => {
       if (
@@ -96,6 +97,20 @@ function useLeaveWhenSignedOut() {
       }),
     [queries, navigate],
   )
+}
+
+/** Joining, leaving or another role changes what every page may show; a page of a team one was removed from closes. */
+function useAskAgainWhenTeamsChange() {
+  const queries = useQueryClient()
+  const teams = useMe()
+    ?.teams.map((team) => `${team.id} ${team.role}`)
+    .join()
+  const before = useRef(teams)
+  useEffect(() => {
+    if (before.current !== undefined && teams !== undefined && before.current !== teams)
+      void queries.invalidateQueries()
+    before.current = teams
+  }, [teams, queries])
 }
 
 /** Says whether what is on screen follows the server. Calm when it does. */
