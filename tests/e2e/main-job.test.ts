@@ -3,8 +3,9 @@
  * sees all of it and can touch nothing.
  */
 import { readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { Browser } from 'playwright-core'
 import { createClient, GridError } from '@teamgrid/api'
 import { randomText } from '../../server/src/lib/ids.ts'
@@ -76,6 +77,20 @@ describe.skipIf(!chromium || !python || !web)('a team trains and watches', { tim
     await acknowledgements?.stop()
     await server?.stop()
   }, 60_000)
+
+  // A picture of what everybody saw says more than a locator that was not found.
+  afterEach(async ({ task }) => {
+    if (task.result?.state !== 'fail') return
+    for (const [index, open] of browser
+      .contexts()
+      .flatMap((context) => context.pages())
+      .entries()) {
+      const path = join(tmpdir(), `teamgrid-failed-${index}.png`)
+      await open.screenshot({ path }).catch(() => undefined)
+      console.log(`${open.url()} looked like ${path}`)
+    }
+    console.log([mate, viewer].flatMap(({ errors }) => errors).join('\n'))
+  })
 
   const apiOf = (headers: Record<string, string>) => createClient({ url: server.url, headers: () => headers })
   const page = (tab?: string) =>
@@ -197,7 +212,11 @@ describe.skipIf(!chromium || !python || !web)('a team trains and watches', { tim
     await expectRefused(screen, /^Stop/)
     await expectRefused(screen, /^Delete/)
     await screen.getByRole('button', { name: /^Delete/ }).click({ force: true })
-    expect(await screen.getByRole('dialog').count()).toBe(0)
+    await screen
+      .getByText(/view-only/i)
+      .first()
+      .waitFor()
+    expect(await screen.getByRole('dialog', { name: /^Delete/ }).count()).toBe(0)
     await screen.goto(page('overview'))
     await expectRefused(screen, 'Edit notes')
     expect(await screen.getByRole('textbox', { name: 'Add a tag' }).count()).toBe(0)

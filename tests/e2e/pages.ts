@@ -49,17 +49,12 @@ export async function signIn(page: Page, person: { email: string; password: stri
   await page.getByRole('button', { name: /^Menu of / }).waitFor()
 }
 
-/** Picture tests write into the checkout only when asked: `PICTURES=1`. */
+/** For the documentation; written into the checkout only when asked: `PICTURES=1`. */
 export async function picture(page: Page, name: string): Promise<void> {
   if (process.env.PICTURES !== '1') return
   const folder = join(rootFolder, 'docs', 'pictures')
   await mkdir(folder, { recursive: true })
   await page.screenshot({ path: join(folder, `${name}.png`), animations: 'disabled' })
-}
-
-/** Colours of the page, as a person can choose them in the menu. */
-export async function chooseTheme(page: Page, theme: 'light' | 'dark'): Promise<void> {
-  await page.emulateMedia({ colorScheme: theme })
 }
 
 /** The step of the newest point that the chart shows. */
@@ -72,14 +67,14 @@ export function chartOf(page: Page, metric: string) {
   return page.getByRole('img', { name: new RegExp(`^Chart of ${metric},`) })
 }
 
-/** How many points of the canvas are not background: what is really drawn. */
+/** What is really drawn, of all layers of the chart, to be compared. */
 export async function inkOf(page: Page, metric: string): Promise<string> {
   return await chartOf(page, metric)
     .locator('canvas')
-    .evaluate((canvas: HTMLCanvasElement) => canvas.toDataURL())
+    .evaluateAll((layers) => layers.map((layer) => (layer as HTMLCanvasElement).toDataURL()).join())
 }
 
-/** Tab order reaches things and nothing is pressed that says no. */
+/** The button can be found and says no. */
 export async function expectRefused(page: Page, name: string | RegExp): Promise<void> {
   const button = page.getByRole('button', { name }).first()
   await button.waitFor()
