@@ -25,12 +25,14 @@ function licenses() {
           .filter((id) => id.includes('/node_modules/'))
           .map(packageFolder),
       )
-      const texts = [...folders].sort((a, b) => a.localeCompare(b)).map((folder) => {
-        const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-        const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
-        const text = file ? readFileSync(join(folder, file), 'utf8').trim() : ''
-        return `${name} ${version} (${license})\n\n${text}\n`
-      })
+      const texts = [...folders]
+        .sort((a, b) => a.localeCompare(b))
+        .map((folder) => {
+          const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+          const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
+          const text = file ? readFileSync(join(folder, file), 'utf8').trim() : ''
+          return `${name} ${version} (${license})\n\n${text}\n`
+        })
       this.emitFile({
         type: 'asset',
         fileName: 'third-party-licenses.txt',

@@ -44,8 +44,8 @@ test('key, cookie, link and live stream of a removed member end; their experimen
 
   const [kept] = (await team.admin.experiments.query({ team: team.slug, project: 'vision' })).rows
   expect(kept).toMatchObject({ slug: 'mine', createdBy: { username: team.member.username } })
-  stream.end()
-  control.end()
+  await stream.end()
+  await control.end()
 
   async function change(notes: string): Promise<void> {
     if (notes === 'after') control = await listen(`Bearer ${team.admin.key}`)
