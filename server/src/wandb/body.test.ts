@@ -15,7 +15,7 @@ beforeAll(async () => {
   app = fastify()
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { bodyLimit: Number.MAX_SAFE_INTEGER }, bodies.parser)
-  app.addHook('onResponse', async (request) => bodies.release(request))
+  bodies.releaseAfter(app)
   app.setErrorHandler((error, _request, reply) => reply.status((error as GridError).status).send({}))
   app.post('/', async (request) => {
     const body = bodies.read(request)
@@ -64,4 +64,19 @@ test('when too much is held at once, writers are asked to come back, and later i
   expect(await Promise.all(slow)).toEqual([200, 200, 200])
   await vi.waitFor(() => expect(bodies.heldBytes()).toBe(0))
   expect(await send(text(1000))).toBe(200)
+})
+
+test('a sender that goes away in the middle holds nothing any more', async () => {
+  const request = httpRequest({
+    port,
+    host: '127.0.0.1',
+    method: 'POST',
+    path: '/',
+    headers: { 'content-length': mebibyte },
+  })
+  request.on('error', () => {})
+  request.write(Buffer.alloc(1000, ' '))
+  await vi.waitFor(() => expect(bodies.heldBytes()).toBeGreaterThan(0))
+  request.destroy()
+  await vi.waitFor(() => expect(bodies.heldBytes()).toBe(0))
 })

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { gunzip, inflate } from 'node:zlib'
 import { GridError } from '@teamgrid/api'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { parseTolerantJson } from '../lib/tolerant-json.ts'
 
 /** The client sends up to 10 MiB at once and a single longer line alone; `wandb verify` sends 10 MB of variables. */
@@ -19,8 +19,11 @@ export type BodyReader = ReturnType<typeof createBodyReader>
 export function createBodyReader(limits = { bodyMaxBytes, heldMaxBytes }) {
   let heldBytes = 0
   const heldBy = new WeakMap<FastifyRequest, number>()
+  const over = new WeakSet<FastifyRequest>()
 
   function hold(request: FastifyRequest, bytes: number): void {
+    // Nobody would give back what is taken after the end.
+    if (over.has(request)) throw new GridError('invalid', 'The sender went away')
     heldBytes += bytes
     heldBy.set(request, (heldBy.get(request) ?? 0) + bytes)
     if (heldBytes <= limits.heldMaxBytes) return
@@ -53,10 +56,18 @@ export function createBodyReader(limits = { bodyMaxBytes, heldMaxBytes }) {
         throw new GridError('invalid', 'The body is not JSON', { cause })
       }
     },
-    /** Called once the answer is out. */
-    release: (request: FastifyRequest): void => {
-      heldBytes -= heldBy.get(request) ?? 0
-      heldBy.delete(request)
+    /** Gives back what each request held, once it is answered or its sender has gone away. */
+    releaseAfter: (app: FastifyInstance): void => {
+      const release = (request: FastifyRequest): void => {
+        over.add(request)
+        heldBytes -= heldBy.get(request) ?? 0
+        heldBy.delete(request)
+      }
+      // Fastify tells of answers alone; a connection that breaks closes without one.
+      app.addHook('onRequest', async (request, reply) => {
+        reply.raw.once('close', () => release(request))
+      })
+      app.addHook('onResponse', async (request) => release(request))
     },
     heldBytes: () => heldBytes,
   }

@@ -63,7 +63,7 @@ export function wandbEdge(deps: WandbDeps): FastifyPluginAsync {
   return async (app) => {
     app.removeAllContentTypeParsers()
     app.addContentTypeParser('*', { bodyLimit: Number.MAX_SAFE_INTEGER }, bodies.parser)
-    app.addHook('onResponse', async (request) => bodies.release(request))
+    bodies.releaseAfter(app)
     app.setErrorHandler((error, request, reply) => sendError(error, request, reply, log))
 
     app.post('/graphql', proven, async (request, reply) => {
