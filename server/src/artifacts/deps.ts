@@ -12,7 +12,7 @@ import type { Teams } from '../teams/service.ts'
 export type ArtifactsDeps = {
   db: Kysely<Database>
   access: Access
-  teams: Pick<Teams, 'teamGuard' | 'findProjectGuard' | 'ensureProject'>
+  teams: Pick<Teams, 'teamGuard' | 'findProjectGuard' | 'ensureProject' | 'onProjectDelete'>
   experiments: {
     find(actor: Actor, ref: ExperimentRef): Promise<StoredExperiment | undefined>
     findById(actor: Actor, id: string): Promise<StoredExperiment | undefined>

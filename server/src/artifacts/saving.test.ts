@@ -568,3 +568,12 @@ describe('saving', () => {
     expect(performance.now() - started).toBeLessThan(15_000)
   })
 })
+
+test('deleting a project frees what its artifacts stored', async () => {
+  const artifact = await bench.save(team.member, team, { 'a.txt': 'one', 'b.txt': 'two' })
+  const { projectId } = artifact.collection
+  expect(await bench.storedKeys(projectId)).not.toEqual([])
+  await bench.teams.deleteProject(team.admin, team.slug, 'digits')
+  expect(await bench.storedKeys(projectId)).toEqual([])
+  expect(await bench.artifacts.findById(team.member, artifact.id)).toBeUndefined()
+})

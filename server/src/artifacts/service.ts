@@ -21,6 +21,11 @@ export type Artifacts = ReturnType<typeof createArtifacts>
  */
 export function createArtifacts(deps: ArtifactsDeps) {
   const permission = createPermission(deps)
+  deps.teams.onProjectDelete(async (_trx, projectId) => async () => {
+    const keys = []
+    for await (const { key } of deps.blobs.list(`artifacts/${projectId}/`)) keys.push(key)
+    await deps.blobs.remove(keys)
+  })
   return {
     ...createCreating(deps, permission),
     ...createReceiving(deps),

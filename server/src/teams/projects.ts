@@ -20,8 +20,11 @@ export type StoredProject = Guarded & {
 export function createProjects(deps: TeamsDeps) {
   const { db, access, events, clock } = deps
   const { teamGuard } = createTeamSettings(deps)
-  /** Set by the slices above, which know what hangs on a project; runs inside the deleting transaction. */
-  const onDelete: ((trx: Kysely<Database>, projectId: string) => Promise<void>)[] = []
+  /**
+   * Set by the slices above, which know what hangs on a project; runs inside the deleting transaction. What it
+   * returns runs after that, for what no transaction can take back, such as removing files.
+   */
+  const onDelete: ((trx: Kysely<Database>, projectId: string) => Promise<void | (() => Promise<void>)>)[] = []
 
   /** A project by name, whoever asks; the hot path of everything a script sends. */
   async function findProject(teamId: string, name: string): Promise<StoredProject | undefined> {
@@ -128,8 +131,9 @@ export function createProjects(deps: TeamsDeps) {
 
   async function deleteProject(actor: Actor, slug: string, name: string): Promise<void> {
     const found = await access.allowed(actor, 'project:delete', findProjectGuard(slug, name))
-    await db.transaction().execute(async (trx) => {
-      for (const hook of onDelete) await hook(trx, found.id)
+    const afterwards = await db.transaction().execute(async (trx) => {
+      const later = []
+      for (const hook of onDelete) later.push(await hook(trx, found.id))
       await trx.deleteFrom('projects').where('id', '=', found.id).execute()
       await record(trx, actor, 'project:delete', {
         teamId: found.teamId,
@@ -137,8 +141,10 @@ export function createProjects(deps: TeamsDeps) {
         id: found.id,
         details: { name: found.name },
       })
+      return later
     })
     events.publish({ type: 'project.changed', teamId: found.teamId, projectId: found.id })
+    for (const act of afterwards) await act?.()
   }
 
   async function present(project: StoredProject): Promise<Project> {
