@@ -29,6 +29,8 @@ export function liveEdge(deps: {
 
       reply.hijack()
       const { raw } = reply
+      // Gone while we looked who asks: nothing would tell us again.
+      if (raw.destroyed) return
       raw.writeHead(200, {
         'content-type': 'text/event-stream',
         'cache-control': 'no-store',
@@ -36,6 +38,13 @@ export function liveEdge(deps: {
       })
       raw.write('retry: 1000\n\n')
       streams += 1
+
+      // A write after the end would be an error that nobody catches, and end the whole server.
+      const say = (text: string) => {
+        if (!raw.writableEnded) raw.write(text)
+      }
+      // An end waits behind what a reader who stands still has not taken.
+      const leave = () => (raw.writableLength > 0 ? raw.destroy() : raw.end())
 
       const flush = () => {
         timer = undefined
@@ -46,15 +55,15 @@ export function liveEdge(deps: {
         pending.clear()
         // A reader that does not keep up loses nothing: it asks again when it reconnects.
         if (raw.writableLength > 1_000_000) return raw.destroy()
-        for (const { teamId: _, ...message } of events) raw.write(`data: ${JSON.stringify(message)}\n\n`)
+        for (const { teamId: _, ...message } of events) say(`data: ${JSON.stringify(message)}\n\n`)
       }
       const prove = async () => {
         const again: Actor = await deps
           .authenticate(request)
           .catch(() => ({ ...actor, kind: 'anonymous' as const }))
-        if (again.kind === 'anonymous') return raw.end()
+        if (again.kind === 'anonymous') return leave()
         visible = new Set(await deps.access.visibleTeamIds(again))
-        raw.write(': \n\n')
+        say(': \n\n')
       }
       const proveQuietly = () => {
         prove().catch(() => raw.destroy())
