@@ -279,6 +279,8 @@ describe('other routes', () => {
     'GET,POST /api/auth/*': 'open',
     'GET /api/live': 'key',
     'GET /api/openapi.json': 'open',
+    'GET /docs': 'open',
+    'GET /docs/*': 'open',
     'POST /graphql': 'key',
     'POST /files/:entity/:project/:run/file_stream': 'key',
     'GET /files/:entity/:project/:run/*': 'key',

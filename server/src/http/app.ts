@@ -7,6 +7,7 @@ import type { Events } from '../events.ts'
 import { clientAddressHeader, type Identity } from '../teams/identity.ts'
 import { type Authenticate, headersOf, originOf } from './auth.ts'
 import { httpErrorOf } from './errors.ts'
+import { docsEdge } from './docs.ts'
 import { liveEdge } from './live.ts'
 import { restEdge } from './rest.ts'
 import { staticEdge } from './static.ts'
@@ -62,6 +63,7 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(authEdge(deps))
   await app.register(liveEdge(deps))
   await app.register(restEdge(deps))
+  await app.register(docsEdge)
   for (const edge of deps.edges) await app.register(edge)
   await staticEdge(deps.webFolder)(app, {})
   return app
