@@ -103,8 +103,14 @@ export function createAccess({ db }: { db: Kysely<Database> }) {
 
   /** Teams whose things the actor may list. */
   async function visibleTeamIds(actor: Actor): Promise<string[]> {
-    const own = [...actor.memberships.keys()]
-    if (actor.kind !== 'operator' && actor.organisationRole !== 'admin') return own
+    // The key of one job reaches its experiment and no list; a key reaches nothing where its person is view-only.
+    if (actor.scope !== 'user') return []
+    const isOrganisationAdmin =
+      actor.kind === 'operator' || (actor.kind === 'person' && actor.organisationRole === 'admin')
+    const own = [...actor.memberships]
+      .filter(([, { role }]) => role !== 'viewer' || isOrganisationAdmin || !actor.via.startsWith('key:'))
+      .map(([teamId]) => teamId)
+    if (!isOrganisationAdmin) return own
     const all = await db.selectFrom('teams').select(['id', 'kind']).execute()
     return all.filter((team) => own.includes(team.id) || team.kind === 'team').map((team) => team.id)
   }

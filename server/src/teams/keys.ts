@@ -22,7 +22,7 @@ export function createKeys({ db, access, clock }: TeamsDeps) {
   }
 
   async function createMyKey(actor: Actor, name: string) {
-    const userId = me(actor)
+    const userId = wholly(actor)
     if (actor.kind === 'service') {
       throw new GridError('forbidden', 'A service account gets its keys from a team admin')
     }
@@ -35,7 +35,7 @@ export function createKeys({ db, access, clock }: TeamsDeps) {
   }
 
   async function revokeMyKey(actor: Actor, keyId: string): Promise<void> {
-    await revoke(actor, me(actor), keyId)
+    await revoke(actor, wholly(actor), keyId)
   }
 
   /** For the organisation's admins and the operator, who may also bring a secret of their own. */
@@ -140,4 +140,15 @@ export function me(actor: Actor): string {
     )
   }
   return actor.userId
+}
+
+/**
+ * `me`, for what changes one's own access.
+ *
+ * @throws GridError forbidden for the key of one job: what it is narrowed to, it must not widen.
+ */
+export function wholly(actor: Actor): string {
+  if (actor.scope !== 'user')
+    throw new GridError('forbidden', 'The key of one job cannot do this; use a key of your own')
+  return me(actor)
 }

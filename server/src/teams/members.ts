@@ -5,7 +5,7 @@ import type { Actor } from '../actor.ts'
 import { newId } from '../lib/ids.ts'
 import { hashOf, newToken } from '../lib/secrets.ts'
 import type { Database } from '../stores/postgres/schema.ts'
-import { type Keys, me } from './keys.ts'
+import { type Keys, wholly } from './keys.ts'
 import { claimSlug } from './people.ts'
 import type { PersonRole, TeamsDeps } from './service.ts'
 import { type GuardedTeam, createTeamSettings, presentTeams } from './settings.ts'
@@ -55,6 +55,9 @@ export function createMembers(deps: TeamsDeps, keys: Keys) {
         .where('team_id', '=', team.id)
         .where('user_id', '=', member.userId)
         .execute()
+      // A link made as an admin would bring them back as one, under another name.
+      if (member.role === 'admin' || role === 'viewer')
+        await withdrawInvitations(trx, member.userId, clock.now(), team.id)
       await record(trx, actor, 'member:edit', {
         teamId: team.id,
         kind: 'user',
@@ -92,14 +95,7 @@ export function createMembers(deps: TeamsDeps, keys: Keys) {
           .execute()
       }
       // Invitations that the removed person made must not let them back in.
-      await trx
-        .updateTable('invitations')
-        .set({ revoked_at: clock.now() })
-        .where('team_id', '=', team.id)
-        .where('created_by', '=', member.userId)
-        .where('accepted_at', 'is', null)
-        .where('revoked_at', 'is', null)
-        .execute()
+      await withdrawInvitations(trx, member.userId, clock.now(), team.id)
       await record(trx, actor, isSelf ? 'team:leave' : 'member:remove', {
         teamId: team.id,
         kind: 'user',
@@ -189,7 +185,7 @@ export function createMembers(deps: TeamsDeps, keys: Keys) {
   }
 
   async function accept(actor: Actor, token: string): Promise<Team> {
-    const userId = me(actor)
+    const userId = wholly(actor)
     if (actor.kind !== 'person') throw new GridError('forbidden', 'Only people accept invitations')
     const user = (await store.findUserById(db, userId))!
     const teamId = await db.transaction().execute(async (trx) => {
@@ -351,6 +347,23 @@ export async function findOpenInvitation(db: Kysely<Database>, token: string, no
           : undefined
   if (!found || problem) throw new GridError('not_found', problem, { hint: 'Ask for a new one.' })
   return found
+}
+
+/** Ends the open links that somebody made: to one team, or to all. */
+export async function withdrawInvitations(
+  trx: Kysely<Database>,
+  userId: string,
+  now: Date,
+  teamId?: string,
+): Promise<void> {
+  let query = trx
+    .updateTable('invitations')
+    .set({ revoked_at: now })
+    .where('created_by', '=', userId)
+    .where('accepted_at', 'is', null)
+    .where('revoked_at', 'is', null)
+  if (teamId !== undefined) query = query.where('team_id', '=', teamId)
+  await query.execute()
 }
 
 /** Joins, with the higher of the old and the new role, and makes this the place for new work. */

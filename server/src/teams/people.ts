@@ -5,8 +5,8 @@ import type { Actor } from '../actor.ts'
 import { newId } from '../lib/ids.ts'
 import { hashOf, newToken, sameSecret } from '../lib/secrets.ts'
 import type { Database } from '../stores/postgres/schema.ts'
-import { type Keys, me } from './keys.ts'
-import { acceptInvitation, findOpenInvitation } from './members.ts'
+import { type Keys, me, wholly } from './keys.ts'
+import { acceptInvitation, findOpenInvitation, withdrawInvitations } from './members.ts'
 import type { TeamsDeps } from './service.ts'
 import { presentTeams } from './settings.ts'
 import {
@@ -173,7 +173,12 @@ export function createPeople(deps: TeamsDeps, keys: Keys) {
       const user = await findUser(trx, username)
       if (!user) throw new GridError('not_found', `There is no user ${username}`)
       const demoted = change.disabled === true || (change.organisationRole ?? 'admin') !== 'admin'
+      if (user.kind !== 'person' && (change.organisationRole ?? 'member') !== 'member')
+        throw new GridError('invalid', 'A service account has no role in the organisation')
       if (user.organisation_role === 'admin' && demoted) await refuseIfLastAdmin(trx, user.id)
+      // Their open links would bring them back, under another name.
+      if (change.disabled || (user.organisation_role === 'admin' && demoted))
+        await withdrawInvitations(trx, user.id, clock.now())
       await trx
         .updateTable('users')
         .set({
@@ -218,7 +223,7 @@ export function createPeople(deps: TeamsDeps, keys: Keys) {
   }
 
   async function changeMe(actor: Actor, change: { name?: string; defaultTeam?: string }): Promise<Me> {
-    const userId = me(actor)
+    const userId = wholly(actor)
     let teamId = actor.defaultTeamId
     if (change.defaultTeam !== undefined) {
       const team = await findTeam(db, change.defaultTeam)

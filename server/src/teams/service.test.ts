@@ -179,6 +179,41 @@ describe('API keys', () => {
     await expect(other.me.get()).rejects.toEqual(code('unauthenticated'))
   })
 
+  test('the key of a job makes no key for everything, joins nothing and lists nothing', async () => {
+    const { slug: team, member, admin } = await app.aTeam()
+    const { secret, id } = await member.me.createKey({ name: 'job' })
+    await app.db
+      .updateTable('api_keys')
+      .set({ scope: `experiment:${crypto.randomUUID()}` })
+      .where('id', '=', id)
+      .execute()
+    const job = app.clientWith({ authorization: `Bearer ${secret}` })
+    await expect(job.me.createKey({ name: 'all' })).rejects.toEqual(code('forbidden'))
+    const [key] = await member.me.keys()
+    await expect(job.me.revokeKey({ keyId: key!.id })).rejects.toEqual(code('forbidden'))
+    const { url } = await admin.teams.invite({ team })
+    await expect(job.invitations.accept({ token: url.split('/').at(-1)! })).rejects.toEqual(code('forbidden'))
+    expect(await job.teams.list()).toEqual([])
+    await expect(job.experiments.status({ scope: 'global', team })).rejects.toEqual(code('not_found'))
+  })
+
+  test('the key of somebody who works elsewhere lists nothing where they are view-only', async () => {
+    const [here, elsewhere] = [await app.aTeam(), await app.aTeam()]
+    await app.operator.teams.addMember({
+      team: here.slug,
+      username: elsewhere.member.username,
+      role: 'viewer',
+    })
+    const byKey = elsewhere.member
+    await expect(byKey.experiments.status({ scope: 'global', team: here.slug })).rejects.toEqual(
+      code('not_found'),
+    )
+    expect((await byKey.teams.list()).map((team) => team.slug)).not.toContain(here.slug)
+    const cookie = await app.signIn(byKey.email, byKey.password)
+    const browser = app.clientWith({ cookie, origin: app.origin })
+    expect((await browser.teams.list()).map((team) => team.slug)).toContain(here.slug)
+  })
+
   test('a view-only member has no key, and the key of one who becomes view-only stops', async () => {
     const { slug: team, viewer, member, admin } = await app.aTeam()
     await expect(viewer.me.createKey({})).rejects.toEqual(code('forbidden'))
@@ -290,6 +325,29 @@ describe('invitations', () => {
     expect((await admin.teams.members({ team })).find((member) => member.username === username)?.role).toBe(
       'member',
     )
+  })
+
+  test('links that somebody made as an admin end when they are one no more, or are shut out', async () => {
+    const { slug: team, admin, mate, outsider } = await app.aTeam()
+    await admin.teams.changeMember({ team, username: mate.username, role: 'admin' })
+    const asAdmin = await mate.teams.invite({ team, role: 'admin' })
+    await admin.teams.changeMember({ team, username: mate.username, role: 'member' })
+    await expect(outsider.invitations.accept({ token: asAdmin.url.split('/').at(-1)! })).rejects.toThrow(
+      /withdrawn/,
+    )
+    const [chief] = [await app.aPerson({ admin: true }), await app.aPerson({ admin: true })]
+    for (const change of [{ organisationRole: 'member' as const }, { disabled: true }]) {
+      await app.operator.users.change({
+        username: chief.username,
+        organisationRole: 'admin',
+        disabled: false,
+      })
+      const link = await chief.teams.invite({ team, role: 'admin' })
+      await app.operator.users.change({ username: chief.username, ...change })
+      await expect(outsider.invitations.accept({ token: link.url.split('/').at(-1)! })).rejects.toThrow(
+        /withdrawn/,
+      )
+    }
   })
 
   test('an expired, withdrawn or foreign invitation is refused with the reason', async () => {
