@@ -134,16 +134,22 @@ describe('getting in', () => {
   })
 
   test('a view-only member’s key opens nothing, and says where to look instead', async () => {
-    const { code, stdout, stderr } = await admin(server, ['key', 'create', 'vi'])
-    if (code !== 0) {
-      expect(stderr).toContain('View-only members have no API key')
-      return
-    }
+    const refused = await admin(server, ['key', 'create', 'vi'])
+    expect(refused.code).not.toBe(0)
+    expect(refused.stderr).toContain('vi is view-only, and view-only members have no API key')
+
+    // Made before its owner became view-only.
+    const key = 'v'.repeat(40)
+    const made = ['user', 'create', 'vera', '--email', 'vera@example.org', '--api-key', key]
+    await adminOk(server, made)
+    await adminOk(server, ['user', 'create', 'walt', 'walt@example.org'])
+    await adminOk(server, ['team', 'create', 'watchers', '--admin', 'walt'])
+    await adminOk(server, ['member', 'add', 'watchers', 'vera', 'view-only'])
     const vi = await caller(server, null)
-    const login = await vi.grid(['login', '--url', server.url, '--key', stdout.trim()])
+    const login = await vi.grid(['login', '--url', server.url, '--key', key])
     expect(login.code).toBe(3)
     expect(login.stderr).toContain('View-only members have no API key; open this server in a browser instead')
-    const status = await vi.grid(['status'], { env: { GRID_URL: server.url, GRID_API_KEY: stdout.trim() } })
+    const status = await vi.grid(['status'], { env: { GRID_URL: server.url, GRID_API_KEY: key } })
     expect(status.code).toBe(3)
     await rm(vi.folder, { recursive: true })
   })
