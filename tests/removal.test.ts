@@ -36,6 +36,8 @@ test('key, cookie, link and live stream of a removed member end; their experimen
   await expect(team.member.experiments.get(ref)).rejects.toMatchObject({ code: 'not_found' })
   await expect(browser.experiments.get(ref)).rejects.toMatchObject({ code: 'not_found' })
   expect((await link()).status).toBe(404)
+  const resent = await app.inject(new Request(upload!.url, { method: 'PUT', body: 'other weights' }))
+  expect(resent.status).toBe(404)
   const before = stream.heard().length
   await change('after')
   // Another listener proves that the change was told to those who may hear it.

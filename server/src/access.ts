@@ -12,6 +12,7 @@ import {
 } from '@teamgrid/api'
 import type { Kysely } from 'kysely'
 import type { Actor, Guarded, TeamRules } from './actor.ts'
+import type { LinkHolder } from './lib/signed.ts'
 import type { Database } from './stores/postgres/schema.ts'
 
 export type Access = ReturnType<typeof createAccess>
@@ -116,7 +117,7 @@ export function createAccess({ db }: { db: Kysely<Database> }) {
   }
 
   /** Whether somebody a link was made for is still there to use it. */
-  async function mayStillRead({ userId, teamId }: { userId: string; teamId: string }): Promise<boolean> {
+  async function mayStillUse({ userId, teamId }: LinkHolder, how: 'read' | 'write'): Promise<boolean> {
     const found = await db
       .selectFrom('users')
       .leftJoin('memberships', (join) =>
@@ -126,10 +127,12 @@ export function createAccess({ db }: { db: Kysely<Database> }) {
       .where('users.id', '=', userId)
       .where('users.disabled_at', 'is', null)
       .executeTakeFirst()
-    return found !== undefined && (found.role !== null || found.organisation_role === 'admin')
+    if (found === undefined) return false
+    if (found.organisation_role === 'admin') return true
+    return found.role !== null && (how === 'read' || found.role !== 'viewer')
   }
 
-  return { allowed, permits, mayStillRead, allowedInOrganisation, visibleTeamIds, policyOf }
+  return { allowed, permits, mayStillUse, allowedInOrganisation, visibleTeamIds, policyOf }
 }
 
 type Rules = { policy: Policy; isPersonalTeam: boolean }

@@ -89,7 +89,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
       blobsEdge({
         signed,
         blobs,
-        isStillMember: (reader) => access.mayStillRead(reader),
+        isStillMember: access.mayStillUse,
         async store(claim, body) {
           switch (claim.do) {
             case 'put-file':

@@ -7,6 +7,7 @@
 import { GridError } from '@teamgrid/api'
 import type { Actor } from '../actor.ts'
 import { newId } from '../lib/ids.ts'
+import { writerOf } from '../lib/signed.ts'
 import { storableText, toStrictJson } from '../lib/tolerant-json.ts'
 import {
   checkAlias,
@@ -217,7 +218,7 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
       }
       return (await contents.findManifest(trx, manifestId))!
     })
-    return placeOfManifest(actor, manifest)
+    return placeOfManifest(actor, artifact, manifest)
   }
 
   /** Tells the digest of a manifest whose place was held. Null leaves alone. */
@@ -238,11 +239,16 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
       })
       return (await contents.findManifest(trx, found.id))!
     })
-    return placeOfManifest(actor, manifest)
+    return placeOfManifest(actor, artifact, manifest)
   }
 
-  function placeOfManifest(actor: Actor, manifest: StoredManifest): ManifestPlace {
-    const url = signed.sign({ do: 'put-manifest', manifestId: manifest.id }, { fileName: manifest.name })
+  function placeOfManifest(
+    actor: Actor,
+    { teamId }: StoredArtifact,
+    manifest: StoredManifest,
+  ): ManifestPlace {
+    const claim = { do: 'put-manifest', manifestId: manifest.id, ...writerOf(actor, teamId) } as const
+    const url = signed.sign(claim, { fileName: manifest.name })
     return { manifest, uploadUrl: manifest.digest === '' ? null : actor.origin + url }
   }
 
@@ -282,7 +288,8 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
       const content = `${artifact.id} ${md5Hex}`
       const isNeeded = !blob && !sent.has(content)
       sent.add(content)
-      const claim = { do: 'put-artifact', artifactId: artifact.id, md5Hex } as const
+      const writer = writerOf(actor, artifact.teamId)
+      const claim = { do: 'put-artifact', artifactId: artifact.id, md5Hex, ...writer } as const
       return {
         artifactId: artifact.id,
         name,

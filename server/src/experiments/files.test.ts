@@ -78,7 +78,8 @@ test('urls are absolute, signed, in the order asked, and name the cleaned path',
   for (const { url, path } of urls) {
     expect(url.startsWith(`${team.member.origin}/blobs/`)).toBe(true)
     const claim = bench.signed.open(new URL(url).pathname.split('/')[2]!)
-    expect(claim).toEqual({ do: 'put-file', experimentId: id, path })
+    const writer = { userId: team.member.userId, teamId: team.id }
+    expect(claim).toEqual({ do: 'put-file', experimentId: id, path, writer })
   }
 })
 

@@ -8,6 +8,7 @@ import { sql } from 'kysely'
 import type { Actor } from '../actor.ts'
 import { newId } from '../lib/ids.ts'
 import { mediaTypeOf } from '../lib/media-type.ts'
+import { writerOf } from '../lib/signed.ts'
 import type { Parts } from './deps.ts'
 import { cleanPath } from './experiment.ts'
 import { type Db, findExperiment, findSlimExperiment, findSlimExperiments } from './store.ts'
@@ -39,11 +40,11 @@ export function createFiles({ db, access, blobs, signed, events, clock }: Parts)
     paths: string[],
   ): Promise<{ path: string; url: string }[]> {
     return await withDatabase(async () => {
-      const { id } = await access.allowed(actor, 'experiment:log', findSlimExperiment(db, ref))
-      return paths.map(cleanPath).map((path) => ({
-        path,
-        url: actor.origin + signed.sign({ do: 'put-file', experimentId: id, path }, { fileName: path }),
-      }))
+      const { id, teamId } = await access.allowed(actor, 'experiment:log', findSlimExperiment(db, ref))
+      return paths.map(cleanPath).map((path) => {
+        const claim = { do: 'put-file', experimentId: id, path, ...writerOf(actor, teamId) } as const
+        return { path, url: actor.origin + signed.sign(claim, { fileName: path }) }
+      })
     })
   }
 

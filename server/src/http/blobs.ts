@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import { GridError } from '@teamgrid/api'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
-import type { BlobClaim, SignedUrls } from '../lib/signed.ts'
+import type { BlobClaim, LinkHolder, SignedUrls } from '../lib/signed.ts'
 import type { BlobStore } from '../stores/blob/blob-store.ts'
 
 type PutClaim = Exclude<BlobClaim, { do: 'get' }>
@@ -16,7 +16,7 @@ export function blobsEdge(deps: {
   /** Stores what a put claim allows. */
   store: (claim: PutClaim, body: Readable) => Promise<void>
   /** Whether the person a link was made for may still use it. */
-  isStillMember: (reader: { userId: string; teamId: string }) => Promise<boolean>
+  isStillMember: (holder: LinkHolder, how: 'read' | 'write') => Promise<boolean>
 }): FastifyPluginAsync {
   return async (app) => {
     // Bodies are streamed to the store, never gathered in memory; no size limit but the disk's.
@@ -39,7 +39,8 @@ export function blobsEdge(deps: {
         const claim = deps.signed.open(request.params.token)
         if (claim.do !== 'get')
           throw new GridError('forbidden', 'This link is for sending a file, not for reading one')
-        if (claim.reader && !(await deps.isStillMember(claim.reader))) throw new GridError('not_found')
+        if (claim.reader && !(await deps.isStillMember(claim.reader, 'read')))
+          throw new GridError('not_found')
         return answer(deps.blobs, claim, request, reply)
       },
     })
@@ -47,6 +48,7 @@ export function blobsEdge(deps: {
       const claim = deps.signed.open(request.params.token)
       if (claim.do === 'get')
         throw new GridError('forbidden', 'This link is for reading a file, not for sending one')
+      if (claim.writer && !(await deps.isStillMember(claim.writer, 'write'))) throw new GridError('not_found')
       await deps.store(claim, (request.body as Readable | undefined) ?? request.raw)
       return reply.status(200).send({ ok: true })
     })

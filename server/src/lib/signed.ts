@@ -2,25 +2,28 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import { GridError } from '@teamgrid/api'
 import type { Clock } from './clock.ts'
 
+/** For whom a link was made: it stops working when they leave the team. The operator is nobody and in none. */
+export type LinkHolder = { userId: string; teamId: string }
+
 /** What the bearer of a signed blob url may do. */
 export type BlobClaim =
-  | {
-      do: 'get'
-      blobKey: string
-      mediaType: string
-      download?: boolean
-      /** For whom the link was made: it stops working when they leave the team. */
-      reader?: { userId: string; teamId: string }
-    }
-  | { do: 'put-file'; experimentId: string; path: string }
-  | { do: 'put-artifact'; artifactId: string; md5Hex: string; expectedSize?: number }
-  | { do: 'put-manifest'; manifestId: string }
+  | { do: 'get'; blobKey: string; mediaType: string; download?: boolean; reader?: LinkHolder }
+  | ({ writer?: LinkHolder } & (
+      | { do: 'put-file'; experimentId: string; path: string }
+      | { do: 'put-artifact'; artifactId: string; md5Hex: string; expectedSize?: number }
+      | { do: 'put-manifest'; manifestId: string }
+    ))
 
 export type SignedUrls = {
   /** A path `/blobs/<token>/<file name>`; put the address of the server before it. Valid for 24 h unless told. */
   sign(claim: BlobClaim, options: { fileName: string; ttlSeconds?: number }): string
   /** @throws GridError forbidden when the token was altered, not_found when it has expired. */
   open(token: string): BlobClaim
+}
+
+/** The part of a claim to send something that says whose link it is. */
+export function writerOf({ userId }: { userId: string | null }, teamId: string): { writer?: LinkHolder } {
+  return userId === null ? {} : { writer: { userId, teamId } }
 }
 
 const daySeconds = 24 * 60 * 60
