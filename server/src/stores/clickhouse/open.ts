@@ -17,6 +17,9 @@ import { drainPending, Session } from 'chdb'
 import { createChdbConnection } from 'chdb/connection'
 import { migrateClickHouse } from './migrate.ts'
 
+/** From this size on an insert is worth several threads. */
+const parallelFromBytes = 1024 * 1024
+
 export type ClickHouse = {
   client: ClickHouseClient
   database: string
@@ -93,12 +96,18 @@ async function openEmbedded(path: string): Promise<ClickHouse> {
     database,
     async insert(table, columns, rows) {
       // Handed over as bytes: the engine reads them where they are, off the main thread.
+      const values = Buffer.from(rows)
+      const isSmall = values.length < parallelFromBytes
       await writer.insert({
         table,
         columns,
-        settings: { precise_float_parsing: 1 },
+        settings: {
+          precise_float_parsing: 1,
+          // Threads cost a small insert more than they do for it.
+          ...(isSmall ? { input_format_parallel_parsing: 0, max_threads: 1 } : {}),
+        },
         format: 'TabSeparated',
-        values: Buffer.from(rows),
+        values,
       })
     },
     async close() {
@@ -132,6 +141,10 @@ function insertStatement(table: string, columns: readonly string[]): string {
 /**
  * The embedded engine shares a small machine with the rest of the product, so its caches are small and it keeps no
  * diary of itself.
+ *
+ * Parts: every insert makes some, of a dozen files each. Indices go into one file, and merges wait until there is more
+ * to merge, which costs reading little and saves writing a third. A large merge is on the disk before what it replaces
+ * is removed, so a power cut cannot reach far back; what it can cost is in docs/performance.md.
  */
 const engineConfiguration = `<clickhouse>
   <mark_cache_size>33554432</mark_cache_size>
@@ -141,7 +154,12 @@ const engineConfiguration = `<clickhouse>
   <query_condition_cache_size>8388608</query_condition_cache_size>
   <compiled_expression_cache_size>8388608</compiled_expression_cache_size>
   <max_thread_pool_size>64</max_thread_pool_size>
-  <max_thread_pool_free_size>4</max_thread_pool_free_size>
+  <max_thread_pool_free_size>16</max_thread_pool_free_size>
   <background_pool_size>2</background_pool_size>
+  <merge_tree>
+    <packed_skip_index_max_bytes>1048576</packed_skip_index_max_bytes>
+    <merge_selector_base>8</merge_selector_base>
+    <min_compressed_bytes_to_fsync_after_merge>1048576</min_compressed_bytes_to_fsync_after_merge>
+  </merge_tree>
 </clickhouse>
 `
