@@ -9,6 +9,7 @@ import {
   ExperimentQuery as ExperimentQuerySchema,
   type ExperimentRow,
   GridError,
+  Id,
   type KeyInfo,
   type MediaItem,
 } from '@teamgrid/api'
@@ -370,7 +371,7 @@ function valuesOf(experiment: StoredExperiment, columns: string[]): Record<strin
 }
 
 function checkedCursor(cursor: string): string {
-  if (/^[0-9a-f-]{36}$/.test(cursor)) return cursor
+  if (Id.safeParse(cursor).success) return cursor
   throw new GridError('invalid', 'This cursor is not one that was handed out.')
 }
 

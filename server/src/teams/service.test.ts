@@ -231,6 +231,14 @@ describe('API keys', () => {
 })
 
 describe('teams', () => {
+  test('a cursor that nobody handed out is refused, and is no bug', async () => {
+    const { slug: team, admin } = await app.aTeam()
+    for (const cursor of ['guess', '-'.repeat(36)]) {
+      await expect(admin.teams.activity({ team, cursor })).rejects.toEqual(code('invalid'))
+      await expect(admin.experiments.alerts({ team, cursor })).rejects.toEqual(code('invalid'))
+    }
+  })
+
   test('what one may not see answers exactly like what does not exist', async () => {
     const { slug: team, outsider, removed } = await app.aTeam()
     const missing = await outsider.teams.get({ team: 'no-such-team' }).catch((error: GridError) => error)

@@ -1,5 +1,6 @@
 import {
   GridError,
+  Id,
   isPolicyKey,
   isPolicyPreset,
   isPolicyValue,
@@ -131,6 +132,8 @@ export function createTeamSettings({ db, access, events, clock }: TeamsDeps) {
   }
 
   async function activity(actor: Actor, slug: string, input: { limit: number; cursor?: string }) {
+    if (input.cursor !== undefined && !Id.safeParse(input.cursor).success)
+      throw new GridError('invalid', 'This cursor is not one that was handed out')
     const team = await teamGuard(slug)
     const mayReadAll = team !== undefined && (await access.permits(actor, 'audit:read', team))
     if (!mayReadAll) {
