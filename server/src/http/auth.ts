@@ -47,7 +47,11 @@ export function headersOf(request: FastifyRequest): Headers {
 export function originOf(request: FastifyRequest, publicUrl: string | null): string {
   if (publicUrl !== null) return publicUrl
   // Fastify reads X-Forwarded-* only behind a trusted proxy.
-  return `${request.protocol}://${request.host}`
+  const origin = `${request.protocol}://${request.host}`
+  // It goes into links, so it must be an address and nothing else.
+  if (!URL.canParse(origin) || !/^https?:\/\/[^/@?#\\\s]+$/.test(origin))
+    throw new GridError('invalid', 'The Host header of this request is no address')
+  return origin
 }
 
 function arrivalOf(request: FastifyRequest, publicUrl: string | null): Arrival {
