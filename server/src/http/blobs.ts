@@ -89,8 +89,8 @@ async function answer(
 }
 
 /**
- * Pages that scripts log may run their own scripts, but in an origin of their own that can reach nothing of ours and
- * send nothing out; everything else may run nothing.
+ * Pages that scripts log may run their own scripts, but in an origin of their own that can reach nothing of ours
+ * and make no requests but for scripts and pictures (plotly pages bring theirs from elsewhere); the rest may run nothing.
  */
 function policyOf(mediaType: string): string {
   return mediaType.startsWith('text/html')

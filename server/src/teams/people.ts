@@ -57,6 +57,8 @@ export function createPeople(deps: TeamsDeps, keys: Keys) {
   }
 
   async function setUp(actor: Actor, input: NewPerson & { token: string; password: string }): Promise<User> {
+    // Before the slow hash, which strangers could otherwise make us compute for nothing; and again under the lock.
+    refuseSetup((await instanceRow()).setup_token_hash, input.token)
     const person = await prepare(input)
     return db.transaction().execute(async (trx) => {
       const row = await trx
@@ -64,20 +66,24 @@ export function createPeople(deps: TeamsDeps, keys: Keys) {
         .select('setup_token_hash')
         .forUpdate()
         .executeTakeFirstOrThrow()
-      if (row.setup_token_hash === null) {
-        throw new GridError('conflict', 'This server has its first admin already', {
-          hint: 'Sign in, or ask them to invite you.',
-        })
-      }
-      if (!sameSecret(hashOf(input.token), row.setup_token_hash)) {
-        throw new GridError('not_found', 'This link is not valid any more', {
-          hint: 'Every start of the server prints a new one until it is used.',
-        })
-      }
+      refuseSetup(row.setup_token_hash, input.token)
       const user = await insertPerson(trx, actor, person, 'admin')
       await trx.updateTable('instance').set({ setup_token_hash: null }).execute()
       return userOf(user)
     })
+  }
+
+  function refuseSetup(expectedHash: string | null, token: string): void {
+    if (expectedHash === null) {
+      throw new GridError('conflict', 'This server has its first admin already', {
+        hint: 'Sign in, or ask them to invite you.',
+      })
+    }
+    if (!sameSecret(hashOf(token), expectedHash)) {
+      throw new GridError('not_found', 'This link is not valid any more', {
+        hint: 'Every start of the server prints a new one until it is used.',
+      })
+    }
   }
 
   async function signUp(
@@ -90,6 +96,8 @@ export function createPeople(deps: TeamsDeps, keys: Keys) {
         hint: 'Ask a team admin for an invitation link.',
       })
     }
+    // As above: a made-up invitation costs a look-up and no more.
+    if (input.invitation) await findOpenInvitation(db, input.invitation, clock.now())
     const person = await prepare(input)
     return db.transaction().execute(async (trx) => {
       const invitation = input.invitation
