@@ -4,12 +4,12 @@ import { ensureInstalled, node, run } from './workspace.mjs'
 await ensureInstalled()
 const bin = (name) => `node_modules/.bin/${name}`
 
-/** Tests that start engines or servers of their own and take their time; `npm test` runs them. */
+/** Tests of whole servers, of the engines themselves, and long random walks; `npm test` runs them too. */
 const slow = [
   'tests/**',
-  'server/src/stores/postgres/embedded.test.ts',
-  'server/src/stores/blob/s3.test.ts',
-  'server/src/stores/blob/fs.test.ts',
+  'server/src/stores/**',
+  'server/src/artifacts/{reading,repeating,saving}.test.ts',
+  'server/src/teams/service.test.ts',
 ]
 
 const steps = [

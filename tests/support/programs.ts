@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { mkdir, open, stat } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -67,13 +67,29 @@ export async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined)) !== undefined
 }
 
-/** A port that was free a moment ago, for programs that cannot choose one themselves. */
+const portsGiven = new Set<number>()
+
+/**
+ * A port of loopback that nothing listens on. Below those that the kernel gives to outgoing connections (from 32768 on
+ * Linux): one of these could be taken by any client between our look and the start of the server it is for.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  for (;;) {
+    const port = 15_000 + Math.floor(Math.random() * 17_000)
+    if (portsGiven.has(port) || !(await isFree(port))) continue
+    portsGiven.add(port)
+    return port
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer()
+  const listening = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => resolve(true))
+  })
+  if (listening) await new Promise((resolve) => server.close(resolve))
+  return listening
 }
 
 /** The folder of a module, as a path. */
