@@ -6,6 +6,7 @@ import type { Column } from '../table.ts'
 import { minute } from '../time.ts'
 import { adminCommand } from './command.ts'
 import { keyJson } from './people.ts'
+import { memberJson } from '../member-json.ts'
 
 export function addTeamCommands(admin: Command, io: Io): void {
   const team = admin.command('team').description('Teams.')
@@ -242,18 +243,6 @@ function teamJson(team: Team): Record<string, unknown> {
     created_at: team.createdAt,
     id: team.id,
     admins: team.admins,
-  }
-}
-
-function memberJson(member: Member): Record<string, unknown> {
-  return {
-    username: member.username,
-    name: member.name,
-    role: member.role,
-    joined_at: member.joinedAt,
-    user_id: member.userId,
-    email: member.email,
-    kind: member.kind,
   }
 }
 

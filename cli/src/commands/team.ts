@@ -5,6 +5,7 @@ import type { Io } from '../io.ts'
 import type { Column } from '../table.ts'
 import { shown } from '../text.ts'
 import { day, minute } from '../time.ts'
+import { memberJson } from '../member-json.ts'
 
 export function addTeam(program: Command, io: Io): void {
   program
@@ -101,18 +102,6 @@ function teamJson(team: Team): Record<string, unknown> {
     running: team.running,
     policy: team.policy.preset,
     admins: team.admins,
-  }
-}
-
-function memberJson(member: Member): Record<string, unknown> {
-  return {
-    username: member.username,
-    name: member.name,
-    role: member.role,
-    joined_at: member.joinedAt,
-    user_id: member.userId,
-    email: member.email,
-    kind: member.kind,
   }
 }
 
