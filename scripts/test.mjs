@@ -18,6 +18,7 @@ const code = await run(node, [
   'run',
   '--reporter=default',
   '--reporter=json',
+  '--reporter=./scripts/second-try-reporter.mjs',
   `--outputFile.json=${report}`,
   ...process.argv.slice(2),
 ])

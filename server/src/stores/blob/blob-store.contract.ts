@@ -207,8 +207,9 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStore>):
       expect(await keys('many/')).toEqual(many.slice(0, 1))
     })
 
-    test('100 MB go in and out in bounded memory', async () => {
-      const bytes = 100 * mebibyte
+    test('a large file goes in and out in bounded memory', async () => {
+      // Buffers that wait for the garbage collector weigh up to 100 MiB: a file held whole must stand out from them.
+      const bytes = 240 * mebibyte
       const block = randomBytes(mebibyte)
       function* blocks() {
         for (let sent = 0; sent < bytes; sent += block.length) yield block
@@ -222,7 +223,7 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStore>):
       for await (const chunk of await store.get('large')) hash.update(chunk as Buffer)
       clearInterval(watch)
       expect(hash.digest('hex')).toBe(stored.sha256Hex)
-      expect(peak - before).toBeLessThan(90 * mebibyte)
+      expect(peak - before).toBeLessThan(180 * mebibyte)
     })
   })
 }
