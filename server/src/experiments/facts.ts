@@ -39,6 +39,7 @@ type BuiltIn = Pick<
   | 'notes'
   | 'host'
   | 'commit'
+  | 'sweepName'
 >
 
 export function builtInFacts(experiment: BuiltIn): FactBag {
@@ -52,6 +53,7 @@ export function builtInFacts(experiment: BuiltIn): FactBag {
   add('notes', experiment.notes === '' ? null : experiment.notes)
   add('host', experiment.host)
   add('commit', experiment.commit)
+  add('sweep', experiment.sweepName)
   if (experiment.tags.length > 0) add('tags', `|${experiment.tags.join('|')}|`)
   for (const tag of experiment.tags) add(`tags.${tag}`, 1)
   return new Map([...facts, ...lifeFacts(experiment)])

@@ -1,6 +1,7 @@
 /** The table's search and filters as a question to the metric store's facts. Pure. */
 import { GridError, type Filter } from '@teamgrid/api'
 import type { FactFilter } from '../stores/clickhouse/metric-types.ts'
+import type { Condition } from './types.ts'
 
 const searchedColumns = ['name', 'slug', 'tags', 'notes']
 const instantColumns = new Set(['created_at', 'heartbeat_at', 'ended_at'])
@@ -16,6 +17,7 @@ const builtInColumns = new Set([
   'notes',
   'host',
   'commit',
+  'sweep',
   ...instantColumns,
 ])
 
@@ -37,8 +39,13 @@ export function isBuiltIn(column: string): boolean {
  * @returns null when everything matches.
  * @throws GridError invalid for values that fit no column.
  */
-export function factFilterOf(search: string | undefined, filters: Filter[]): FactFilter | null {
-  const parts = filters.map(filterOf)
+export function factFilterOf(
+  search: string | undefined,
+  filters: Filter[],
+  condition?: Condition,
+): FactFilter | null {
+  const parts = filters.map((filter) => filterOf(filter))
+  if (condition !== undefined) parts.push(conditionOf(condition))
   const searched = search?.trim()
   if (searched) parts.push(searchOf(searched))
   return parts.length === 0 ? null : { op: 'and', filters: parts }
@@ -56,7 +63,20 @@ function searchOf(search: string): FactFilter {
   }
 }
 
-function filterOf(filter: Filter): FactFilter {
+/** Values of a condition are typed: the text "1" is not the number. */
+function conditionOf(condition: Condition): FactFilter {
+  switch (condition.op) {
+    case 'and':
+    case 'or':
+      return { op: condition.op, filters: condition.conditions.map(conditionOf) }
+    case 'not':
+      return { op: 'not', filter: conditionOf(condition.condition) }
+    default:
+      return filterOf(condition, { typed: true })
+  }
+}
+
+function filterOf(filter: Filter, { typed = false } = {}): FactFilter {
   const key = checkColumn(filter.column)
   if (filter.op === 'exists' || filter.op === 'missing')
     return { op: 'exists', key, exists: filter.op === 'exists' }
@@ -64,19 +84,19 @@ function filterOf(filter: Filter): FactFilter {
   if (value === undefined) throw new GridError('invalid', `The filter on ${key} has no value.`)
   switch (filter.op) {
     case 'eq':
-      return equals(key, single(key, value))
+      return equals(key, single(key, value), typed)
     case 'ne':
       // What lacks the key is different too.
-      return { op: 'not', filter: equals(key, single(key, value)) }
+      return { op: 'not', filter: equals(key, single(key, value), typed) }
     case 'in': {
       const values = Array.isArray(value) ? value : [single(key, value)]
-      return { op: 'or', filters: values.map((each) => equals(key, each)) }
+      return { op: 'or', filters: values.map((each) => equals(key, each, typed)) }
     }
     case 'gt':
     case 'gte':
     case 'lt':
     case 'lte':
-      return { op: filter.op, key, value: ordered(key, single(key, value)) }
+      return { op: filter.op, key, value: ordered(key, single(key, value), typed) }
     case 'contains':
       return { op: 'contains', key, value: String(single(key, value)) }
     case 'regex':
@@ -94,20 +114,20 @@ function single(key: string, value: Scalar | (string | number)[]): Scalar {
 }
 
 /** A tag is one of several; `0.1` typed into a field means the number and the text alike. */
-function equals(key: string, value: Scalar): FactFilter {
+function equals(key: string, value: Scalar, typed: boolean): FactFilter {
   if (key === 'tags') return { op: 'exists', key: `tags.${value}`, exists: true }
   if (typeof value === 'number') return { op: 'eq', key, value }
   if (typeof value === 'boolean') return { op: 'eq', key, value: String(value) }
-  if (instantColumns.has(key)) return { op: 'eq', key, value: ordered(key, value) }
-  const number = numberIn(value)
+  if (instantColumns.has(key)) return { op: 'eq', key, value: ordered(key, value, typed) }
+  const number = typed ? undefined : numberIn(value)
   const asText: FactFilter = { op: 'eq', key, value }
   return number === undefined ? asText : { op: 'or', filters: [asText, { op: 'eq', key, value: number }] }
 }
 
-function ordered(key: string, value: Scalar): number | string {
+function ordered(key: string, value: Scalar, typed: boolean): number | string {
   if (typeof value === 'number') return value
   if (typeof value === 'boolean') return value ? 1 : 0
-  if (!instantColumns.has(key)) return numberIn(value) ?? value
+  if (!instantColumns.has(key)) return (typed ? undefined : numberIn(value)) ?? value
   const instant = numberIn(value) ?? Date.parse(value)
   if (Number.isNaN(instant))
     throw new GridError('invalid', `"${value}" is no date; write 2026-11-22 or 2026-11-22T10:00Z.`)
@@ -122,7 +142,8 @@ function numberIn(text: string): number | undefined {
 /** RE2 says itself what is wrong with an expression; what it cannot take at all is refused here with a sentence. */
 function checkedExpression(expression: string): string {
   try {
-    new RegExp(expression)
+    // Flags at the beginning are RE2's way to say what JavaScript says beside the expression.
+    new RegExp(expression.replace(/^\(\?[imsU]+\)/, ''))
   } catch {
     throw new GridError('invalid', `"${expression.slice(0, 100)}" is no regular expression.`)
   }

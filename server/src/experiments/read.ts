@@ -17,7 +17,7 @@ import { sql } from 'kysely'
 import type { Actor } from '../actor.ts'
 import { findFlattened, possibleHeads } from '../lib/flatten.ts'
 import { parseJsonObject } from '../lib/tolerant-json.ts'
-import type { MetricStore, Stream } from '../stores/clickhouse/metric-types.ts'
+import type { FactFilter, MetricStore, Stream } from '../stores/clickhouse/metric-types.ts'
 import type { Parts } from './deps.ts'
 import { detailsOf, environmentOf } from './details.ts'
 import { experimentOf } from './experiment.ts'
@@ -32,7 +32,7 @@ import {
   findSlimExperiments,
   selectExperiments,
 } from './store.ts'
-import type { ExperimentRef, StoredExperiment } from './types.ts'
+import type { Condition, ExperimentRef, StoredExperiment } from './types.ts'
 
 const metadataFile = 'wandb-metadata.json'
 const metadataBytesMax = 1024 * 1024
@@ -69,18 +69,44 @@ export function createReader(
     const { search, filters, sort, columns, offset, limit } = ExperimentQuerySchema.parse(input)
     for (const { column } of sort) checkColumn(column)
     for (const column of columns) checkColumn(column)
-    const filter = factFilterOf(search, filters)
-    const page =
-      filter === null && sort.every(({ column }) => column === 'created_at')
-        ? await pageByTime(project.id, sort[0]?.descending ?? true, offset, limit)
-        : await metrics.find({
-            projectIds: [project.id],
-            filter,
-            sort: sort.length === 0 ? [{ key: 'created_at', descending: true }] : sort.map(sortKey),
-            offset,
-            limit,
-          })
+    const page = await idsOf(project.id, factFilterOf(search, filters), { sort, offset, limit })
     return { rows: await rowsOf(page.experimentIds, columns), total: page.total }
+  }
+
+  /** As `query`, for callers that want experiments whole and conditions that nest. A limit of 0 only counts. */
+  async function page(
+    actor: Actor,
+    input: ProjectRef & { condition?: Condition; sort: Sort[]; offset: number; limit: number },
+  ): Promise<{ experiments: StoredExperiment[]; total: number }> {
+    const project = await access.allowed(
+      actor,
+      'project:read',
+      teams.findProjectGuard(input.team, input.project),
+    )
+    for (const { column } of input.sort) checkColumn(column)
+    const found = await idsOf(project.id, factFilterOf(undefined, [], input.condition), input)
+    const experiments =
+      found.experimentIds.length === 0
+        ? []
+        : await selectExperiments(db, sql`e.id = any(${found.experimentIds}::uuid[])`)
+    const byId = new Map(experiments.map((experiment) => [experiment.id, experiment]))
+    return { experiments: found.experimentIds.flatMap((id) => byId.get(id) ?? []), total: found.total }
+  }
+
+  async function idsOf(
+    projectId: string,
+    filter: FactFilter | null,
+    { sort, offset, limit }: { sort: Sort[]; offset: number; limit: number },
+  ): Promise<{ experimentIds: string[]; total: number }> {
+    if (filter === null && sort.every(({ column }) => column === 'created_at'))
+      return await pageByTime(projectId, sort[0]?.descending ?? true, offset, limit)
+    return await metrics.find({
+      projectIds: [projectId],
+      filter,
+      sort: sort.length === 0 ? [{ key: 'created_at', descending: true }] : sort.map(sortKey),
+      offset,
+      limit,
+    })
   }
 
   /** The usual view needs no facts, and an index has it in order. */
@@ -324,6 +350,7 @@ export function createReader(
     find,
     findById,
     query,
+    page,
     columns,
     get,
     details,
@@ -338,7 +365,9 @@ export function createReader(
   }
 }
 
-function sortKey({ column, descending }: { column: string; descending: boolean }) {
+type Sort = { column: string; descending: boolean }
+
+function sortKey({ column, descending }: Sort) {
   return { key: column, descending }
 }
 

@@ -1,4 +1,4 @@
-import type { ExperimentState } from '@teamgrid/api'
+import type { ExperimentState, Filter } from '@teamgrid/api'
 import type { Guarded } from '../actor.ts'
 
 /** How callers name an experiment: the names of its team, its project and its own slug. Case-insensitive but for the slug. */
@@ -41,6 +41,12 @@ export type StoredExperiment = Guarded & {
   consoleLines: number
   rewritten: boolean
 }
+
+/** A tree over the filters of the table, for callers that say "or" and "not". What lacks a column is not equal to anything. */
+export type Condition =
+  | { op: 'and' | 'or'; conditions: Condition[] }
+  | { op: 'not'; condition: Condition }
+  | Filter
 
 /** Undefined leaves alone; nothing here clears by absence. */
 export type UpsertExperiment = {

@@ -1,11 +1,12 @@
 /** What a run (our experiment) is, as the client reads it. Parents are `StoredExperiment`s. */
-import { GridError, endedStates } from '@teamgrid/api'
+import { endedStates } from '@teamgrid/api'
 import type { Actor } from '../../actor.ts'
 import type { Experiments } from '../../experiments/service.ts'
 import type { StoredExperiment } from '../../experiments/types.ts'
 import { isJsonObject } from '../../lib/tolerant-json.ts'
 import type { Teams } from '../../teams/service.ts'
 import type { Resolvers, WandbContext } from '../graphql.ts'
+import { runCondition, runSort } from '../run-filters.ts'
 import { storageId, wandbPart } from '../words.ts'
 import { connectionOf, lengthOf, offsetOf, type PageArguments } from './connections.ts'
 import type { ProjectNode } from './places.ts'
@@ -14,6 +15,7 @@ type Deps = { experiments: Experiments; teams: Teams }
 type RunsArguments = PageArguments & { filters?: string | null; order?: string | null }
 
 const runsPerPage = 50
+const runsPerPageMax = 1000
 
 export function runResolvers({ experiments, teams }: Deps): Resolvers {
   const run = (project: ProjectNode, { name }: { name: string }, { actor }: WandbContext) =>
@@ -22,33 +24,43 @@ export function runResolvers({ experiments, teams }: Deps): Resolvers {
       ? null
       : experiments.find(actor, { team: project.teamSlug, project: project.name, slug: name })
 
-  async function page(project: ProjectNode, args: RunsArguments, actor: Actor) {
-    refuseFilters(args.filters)
-    const offset = offsetOf(args.after)
-    const limit = lengthOf(args.first, runsPerPage)
-    if (limit === 0) return { rows: [], total: await count(project, actor), offset }
-    const { rows, total } = await experiments.query(actor, {
-      team: project.teamSlug,
-      project: project.name,
-      sort: sortOf(args.order),
-      offset,
-      limit: Math.min(limit, 1000),
-    })
-    return { rows, total, offset }
-  }
+  /** Totals that the same request finds anyway: the client asks for a page and for the count of it at once. */
+  const totals = new WeakMap<ProjectNode, Map<string, Promise<number>>>()
 
   async function runs(project: ProjectNode, args: RunsArguments, { actor }: WandbContext) {
-    const { rows, total, offset } = await page(project, args, actor)
-    const found = await Promise.all(rows.map((row) => experiments.findById(actor, row.id)))
-    const present = found.filter((experiment) => experiment !== undefined)
-    return { ...connectionOf(present, offset, offset + rows.length < total), totalCount: total }
-  }
-
-  async function count(project: ProjectNode, actor: Actor): Promise<number> {
-    const { total } = await experiments.query(actor, {
+    const offset = offsetOf(args.after)
+    const page = experiments.page(actor, {
       team: project.teamSlug,
       project: project.name,
-      limit: 1,
+      ...conditionOf(args.filters),
+      sort: runSort(args.order),
+      offset,
+      limit: Math.min(lengthOf(args.first, runsPerPage), runsPerPageMax),
+    })
+    const known = totals.get(project) ?? new Map<string, Promise<number>>()
+    totals.set(
+      project,
+      known.set(
+        args.filters ?? '',
+        page.then(({ total }) => total),
+      ),
+    )
+    const { experiments: found, total } = await page
+    return { ...connectionOf(found, offset, offset + found.length < total), totalCount: total }
+  }
+
+  async function count(project: ProjectNode, filters: string | null | undefined, actor: Actor) {
+    // Fields beside this one begin in the same turn.
+    await Promise.resolve()
+    const known = totals.get(project)?.get(filters ?? '')
+    if (known) return known
+    const ref = { team: project.teamSlug, project: project.name }
+    const { total } = await experiments.page(actor, {
+      ...ref,
+      ...conditionOf(filters),
+      sort: [],
+      offset: 0,
+      limit: 0,
     })
     return total
   }
@@ -63,10 +75,8 @@ export function runResolvers({ experiments, teams }: Deps): Resolvers {
       bucket: run,
       runs,
       buckets: runs,
-      runCount: (project: ProjectNode, { filters }: RunsArguments, { actor }) => {
-        refuseFilters(filters)
-        return count(project, actor)
-      },
+      runCount: (project: ProjectNode, { filters }: RunsArguments, { actor }) =>
+        count(project, filters, actor),
     },
     Run: {
       id: ({ id }: StoredExperiment) => storageId('Run', id),
@@ -105,27 +115,9 @@ function pick(values: Record<string, unknown>, keys: string[] | null | undefined
   return Object.fromEntries(keys.filter((key) => Object.hasOwn(values, key)).map((key) => [key, values[key]]))
 }
 
-function refuseFilters(filters: string | null | undefined): void {
-  if (filters && filters.trim() !== '{}')
-    throw new GridError('invalid', 'Filters on runs are not understood yet')
-}
-
-/** `-created_at`, `+name`; keys of summary and config come with filters. */
-function sortOf(order: string | null | undefined) {
-  const [, sign, key = 'created_at'] = /^([+-]?)(\w+)$/.exec(order || '+created_at') ?? []
-  const columns: Record<string, string> = {
-    created_at: 'created_at',
-    createdAt: 'created_at',
-    heartbeat_at: 'heartbeat_at',
-    heartbeatAt: 'heartbeat_at',
-    name: 'slug',
-    display_name: 'name',
-    displayName: 'name',
-    state: 'state',
-  }
-  const column = sign === undefined ? undefined : columns[key]
-  if (column === undefined) throw new GridError('invalid', `Runs cannot be ordered by ${order} yet`)
-  return [{ column, descending: sign === '-' }]
+function conditionOf(filters: string | null | undefined) {
+  const condition = runCondition(filters)
+  return condition === undefined ? {} : { condition }
 }
 
 /** The environment that the run's first process reported, which is also its `wandb-metadata.json`. */
