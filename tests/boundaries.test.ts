@@ -7,7 +7,8 @@ import { rootFolder } from './support/programs.ts'
 const base = ['server/src/{actor,access,activity,events}.ts', 'server/src/lib/', 'api/']
 /** Of the stores, slices know the shapes; `wiring.ts` hands them what works. */
 const shapes = ['server/src/stores/{postgres/schema,clickhouse/metric-types,blob/blob-store}.ts']
-const slice = [...base, ...shapes, 'server/src/http/route.ts']
+const mail = 'server/src/mail/{mailer,message}.ts'
+const slice = [...base, ...shapes, mail, 'server/src/http/route.ts']
 const teams = 'server/src/teams/{service,projects}.ts'
 const experiments = 'server/src/experiments/{service,types,experiment}.ts'
 const artifacts = 'server/src/artifacts/service.ts'
@@ -21,6 +22,7 @@ const mayImport: Record<string, string[]> = {
   'server/src/artifacts/': [...slice, experiments, teams],
   'server/src/experiments/': [...slice, teams],
   'server/src/teams/': slice,
+  'server/src/mail/': [...base, 'server/src/stores/postgres/schema.ts'],
   'server/src/stores/': ['server/src/lib/', 'server/src/config.ts', 'api/'],
   'server/src/lib/': ['api/'],
 
@@ -53,6 +55,7 @@ const kept: Record<string, string> = {
   '@aws-sdk/client-s3': 'server/src/stores/blob/',
   graphql: 'server/src/wandb/',
   'better-auth': 'server/src/teams/',
+  nodemailer: 'server/src/mail/',
   uplot: 'web/src/charts/',
 }
 

@@ -18,6 +18,10 @@ test.each([
   [{ S3_ENDPOINT: 'http://127.0.0.1:8333' }, 'S3_ENDPOINT is set, but S3_BUCKET'],
   [{ ...s3, S3_ENDPOINT: 'localhost' }, 'S3_ENDPOINT is "localhost"'],
   [{ ...s3, S3_FORCE_PATH_STYLE: 'perhaps' }, 'S3_FORCE_PATH_STYLE is "perhaps"; it must be true or false.'],
+  [{ MAIL_FROM: 'grid@example.org' }, 'MAIL_FROM is set, but SMTP_URL is not.'],
+  [{ SMTP_URL: 'smtp://localhost' }, 'SMTP_URL is set, but MAIL_FROM is not.'],
+  [{ SMTP_URL: 'http://localhost', MAIL_FROM: 'grid@example.org' }, 'SMTP_URL is not the address'],
+  [{ SMTP_URL: 'smtp://localhost', MAIL_FROM: 'a@b\nBcc: c@d' }, 'it must look like grid@example.org'],
 ])('%j is refused with a sentence', (env, sentence) => {
   expect(() => readConfig(env, [])).toThrow(
     expect.objectContaining({ code: 'invalid', message: expect.stringContaining(sentence) }),
@@ -44,6 +48,7 @@ test('nothing set means everything embedded, on port 8080', () => {
     databaseUrl: null,
     clickhouseUrl: null,
     s3: null,
+    mail: null,
     demo: false,
   })
 })

@@ -18,6 +18,8 @@ export type Config = {
   databaseUrl: string | null
   clickhouseUrl: string | null
   s3: S3Config | null
+  /** Null: no mail is sent, and links that would be in it are shown to be copied. */
+  mail: MailConfig | null
   /** Also make a team with live example experiments. */
   demo: boolean
 }
@@ -30,6 +32,12 @@ export type S3Config = {
   secretAccessKey: string
   /** Needed by SeaweedFS, MinIO and most servers that are not Amazon's. */
   forcePathStyle: boolean
+}
+
+export type MailConfig = {
+  /** May hold a password: never printed. */
+  url: string
+  from: string
 }
 
 type Environment = Record<string, string | undefined>
@@ -49,6 +57,10 @@ Services of your own instead of the embedded ones:
   CLICKHOUSE_URL               http://user:password@host:8123/database
   S3_BUCKET, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY, S3_REGION (us-east-1),
   S3_ENDPOINT (for a store that is not Amazon's), S3_FORCE_PATH_STYLE (true with S3_ENDPOINT)
+
+Mail (without it, links are shown to be copied):
+  SMTP_URL                     smtp://user:password@host:587, or smtps://…:465
+  MAIL_FROM                    grid@example.org, or "Teamgrid <grid@example.org>"
 `
 
 /**
@@ -70,6 +82,7 @@ export function readConfig(env: Environment, argv: string[]): Config {
     databaseUrl: readDatabaseUrl(setting('DATABASE_URL')),
     clickhouseUrl: readClickhouseUrl(setting('CLICKHOUSE_URL')),
     s3: readS3(setting),
+    mail: readMail(setting),
     demo: options.demo,
   }
 }
@@ -164,6 +177,26 @@ function readS3(setting: (name: string) => string | undefined): S3Config | null 
     secretAccessKey: setting('S3_SECRET_ACCESS_KEY')!,
     forcePathStyle: readBoolean('S3_FORCE_PATH_STYLE', setting('S3_FORCE_PATH_STYLE')) ?? endpoint !== null,
   }
+}
+
+function readMail(setting: (name: string) => string | undefined): MailConfig | null {
+  const url = setting('SMTP_URL')
+  const from = setting('MAIL_FROM')
+  if (url === undefined && from === undefined) return null
+  if (url === undefined) throw new GridError('invalid', 'MAIL_FROM is set, but SMTP_URL is not.')
+  // The value is not repeated, as it may hold a password.
+  if (!URL.canParse(url) || !/^smtps?:$/.test(new URL(url).protocol) || !new URL(url).hostname)
+    throw new GridError(
+      'invalid',
+      'SMTP_URL is not the address of a mail server; it must look like smtp://user:password@host:587.',
+    )
+  if (from === undefined) throw new GridError('invalid', 'SMTP_URL is set, but MAIL_FROM is not.')
+  if (!/^(?:[^<>@\p{Cc}]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$/u.test(from))
+    throw new GridError(
+      'invalid',
+      `MAIL_FROM is "${from}"; it must look like grid@example.org or Teamgrid <grid@example.org>.`,
+    )
+  return { url, from }
 }
 
 function readBoolean(name: string, given: string | undefined): boolean | undefined {

@@ -18,6 +18,8 @@ import { wire } from './wiring.ts'
 
 /** How often experiments without a sign of life are looked for. */
 const crashSweepMs = 30_000
+/** How often mail that waits for another try is looked for. */
+const mailStepMs = 10_000
 
 /** Opened things, closed in reverse when the server ends or a later step of the start fails. */
 const closers: (() => Promise<unknown>)[] = []
@@ -50,7 +52,7 @@ async function start(): Promise<void> {
 
   const logError = (text: string, error: unknown) =>
     log.error(`${text}: ${error instanceof Error ? error.stack : String(error)}`)
-  const { app, teams, experiments } = await wire(
+  const { app, mailer, teams, experiments } = await wire(
     {
       db,
       metrics,
@@ -64,10 +66,12 @@ async function start(): Promise<void> {
       secret: await ensureInstance(db),
       operatorToken: await ensureOperatorToken(config.dataDir),
       publicUrl: config.publicUrlIsSet ? config.publicUrl : null,
+      mail: config.mail,
       clock: systemClock,
       log: logError,
     },
   )
+  closers.push(() => mailer.close())
   closers.push(() => app.close())
   const address = await app.listen({ host: config.host, port: config.port }).catch((error: unknown) => {
     throw listenSentence(error, config)
@@ -80,6 +84,8 @@ async function start(): Promise<void> {
       .catch((error: unknown) => logError('Looking for crashed experiments failed', error))
   }, crashSweepMs)
   closers.push(async () => clearInterval(sweep))
+  const mailTimer = setInterval(mailer.wake, mailStepMs)
+  closers.push(async () => clearInterval(mailTimer))
 
   const demo = config.demo ? await startDemo({ teams, experiments, origin, log: logError }) : undefined
   if (demo) closers.push(demo.stop)

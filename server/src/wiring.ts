@@ -11,7 +11,9 @@ import { createApp } from './http/app.ts'
 import { createAuthenticate } from './http/auth.ts'
 import { blobsEdge } from './http/blobs.ts'
 import type { Clock } from './lib/clock.ts'
+import { createSealed } from './lib/sealed.ts'
 import { createSignedUrls } from './lib/signed.ts'
+import { createMailer, type MailSettings } from './mail/mailer.ts'
 import type { BlobStore } from './stores/blob/blob-store.ts'
 import type { MetricStore } from './stores/clickhouse/metric-types.ts'
 import type { Database } from './stores/postgres/schema.ts'
@@ -42,6 +44,8 @@ export type WiringOptions = {
   operatorToken: string
   /** Null: believe the request about the address it came to. */
   publicUrl: string | null
+  /** Null: no mail server. */
+  mail?: MailSettings | null
   clock: Clock
   webFolder?: string
   log: (text: string, error: unknown) => void
@@ -54,6 +58,8 @@ export async function wire(engines: Engines, options: WiringOptions) {
   const events = createEvents()
   const access = createAccess({ db })
   const signed = createSignedUrls({ secret, clock })
+  const sealed = createSealed(secret)
+  const mailer = createMailer({ db, sealed, settings: options.mail ?? null, clock, log: options.log })
   const identity = createIdentity({ db, secret, publicUrl: publicUrl ?? 'http://localhost', clock })
   const teams = createTeams({ db, access, identity, events, clock })
   const experiments = createExperiments({ db, access, teams, metrics, blobs, signed, events, clock })
@@ -107,5 +113,5 @@ export async function wire(engines: Engines, options: WiringOptions) {
     ],
     log: options.log,
   })
-  return { app, access, events, signed, identity, teams, experiments, artifacts }
+  return { app, access, events, signed, sealed, mailer, identity, teams, experiments, artifacts }
 }

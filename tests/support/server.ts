@@ -49,6 +49,8 @@ const isolated = [
   'S3_ACCESS_KEY_ID',
   'S3_SECRET_ACCESS_KEY',
   'S3_FORCE_PATH_STYLE',
+  'SMTP_URL',
+  'MAIL_FROM',
 ]
 
 /**

@@ -17,6 +17,7 @@ export type Database = {
   shared_lines: SharedLinesTable
   files: FileTable
   alerts: AlertTable
+  mails: MailTable
   activity: ActivityTable
   artifact_collections: ArtifactCollectionTable
   artifacts: ArtifactTable
@@ -222,6 +223,18 @@ type AlertTable = {
   text: string
   level: 'info' | 'warn' | 'error'
   created_at: Instant
+}
+
+type MailTable = {
+  id: string
+  recipient: string
+  content: string | null
+  created_at: Instant
+  next_try_at: Instant
+  tries: Generated<number>
+  sent_at: InstantOrNull
+  failed_at: InstantOrNull
+  error: string | null
 }
 
 type ActivityTable = {
