@@ -75,7 +75,12 @@ test('it arrives as text and html, and its links are not left lying around', asy
   expect(mail.text).toContain('Join: https://grid.example.org/invite/s3cret-token')
   expect(mail.html).toContain('href="https://grid.example.org/invite/s3cret-token"')
   expect(mail.headers).toContain('Auto-Submitted: auto-generated')
-  expect(await mailTo('ada@example.org')).toMatchObject({ content: null, sent_at: now, tries: 1, error: null })
+  expect(await mailTo('ada@example.org')).toMatchObject({
+    content: null,
+    sent_at: now,
+    tries: 1,
+    error: null,
+  })
   await post.close()
 })
 
@@ -112,7 +117,12 @@ test('an address that the server refuses for good is given up, a full mailbox is
     .execute()
   expect(rows).toMatchObject([
     { recipient: 'full@example.org', failed_at: null, error: expect.stringContaining('Mailbox full') },
-    { recipient: 'gone@example.org', failed_at: now, content: null, error: expect.stringContaining('No such') },
+    {
+      recipient: 'gone@example.org',
+      failed_at: now,
+      content: null,
+      error: expect.stringContaining('No such'),
+    },
   ])
   await post.close()
 })
