@@ -84,7 +84,7 @@ async function start(): Promise<void> {
       .catch((error: unknown) => logError('Looking for crashed experiments failed', error))
   }, crashSweepMs)
   closers.push(async () => clearInterval(sweep))
-  const mailTimer = setInterval(mailer.wake, mailStepMs)
+  const mailTimer = setInterval(() => mailer.wake(), mailStepMs)
   closers.push(async () => clearInterval(mailTimer))
 
   const demo = config.demo ? await startDemo({ teams, experiments, origin, log: logError }) : undefined
