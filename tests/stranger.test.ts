@@ -189,6 +189,10 @@ const rules: Record<string, Rule> = {
     service: 'forbidden',
   },
 
+  'audit.team': inTeam(where, { viewer: 'forbidden', service: 'forbidden' }),
+  'audit.organisation': organisation(noInput),
+  'audit.verify': organisation(noInput),
+
   'projects.list': inTeam(where),
   'projects.create': maker((w) => ({ ...where(w), name: `p${randomText(6)}` })),
   'projects.get': inTeam(where),
@@ -278,6 +282,7 @@ describe('other routes', () => {
     'GET /ready': 'open',
     'GET,POST /api/auth/*': 'open',
     'GET /api/live': 'key',
+    'GET /api/audit/export': 'key',
     'GET /api/openapi.json': 'open',
     'GET /docs': 'open',
     'GET /docs/*': 'open',

@@ -1,5 +1,7 @@
 export * from './errors.ts'
 export * from './base.ts'
+export * from './audit.ts'
+export * from './csv.ts'
 export * from './client.ts'
 export * from './contract.ts'
 export * from './experiments.ts'

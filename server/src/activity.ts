@@ -1,29 +1,56 @@
-import type { Kysely } from 'kysely'
+import type { Insertable, Kysely } from 'kysely'
 import type { Actor } from './actor.ts'
 import { newId } from './lib/ids.ts'
 import type { Database } from './stores/postgres/schema.ts'
 
-/** Writes who did what, in the same transaction as the act, so that neither exists without the other. */
+/** Who acts, as far as the audit log tells. */
+export type Acting = Pick<Actor, 'userId' | 'via' | 'client' | 'address' | 'attributedTo'>
+
+export type ActedUpon = { teamId: string | null; kind: string; id: string; details?: object }
+
+/** Rows of one statement: PostgreSQL takes 65,535 values at most. */
+const rowsMax = 2000
+
+/**
+ * Writes who did what, from where and by which key, in the same transaction as the act, so that neither exists without
+ * the other. The database refuses to change or delete what is written.
+ */
 export async function record(
   trx: Kysely<Database>,
-  actor: Actor,
+  actor: Acting,
   action: string,
-  subject: { teamId: string | null; kind: string; id: string; details?: object },
+  subject: ActedUpon,
 ): Promise<void> {
-  await trx
-    .insertInto('activity')
-    .values({
-      id: newId(),
-      team_id: subject.teamId,
-      actor_user_id: actor.userId,
-      via: actor.via,
-      action,
-      subject_kind: subject.kind,
-      subject_id: subject.id,
-      details: JSON.stringify({
-        ...subject.details,
-        ...(actor.attributedTo ? { for: actor.attributedTo.username } : {}),
-      }),
-    })
-    .execute()
+  await recordAll(trx, actor, action, [subject])
+}
+
+/** As `record`, for an act on many things at once: a line for each. */
+export async function recordAll(
+  trx: Kysely<Database>,
+  actor: Acting,
+  action: string,
+  subjects: readonly ActedUpon[],
+): Promise<void> {
+  for (let start = 0; start < subjects.length; start += rowsMax) {
+    const rows = subjects.slice(start, start + rowsMax).map((subject) => rowOf(actor, action, subject))
+    await trx.insertInto('activity').values(rows).execute()
+  }
+}
+
+function rowOf(actor: Acting, action: string, subject: ActedUpon): Insertable<Database['activity']> {
+  return {
+    id: newId(),
+    team_id: subject.teamId,
+    actor_user_id: actor.userId,
+    via: actor.via,
+    client: actor.client,
+    address: actor.address,
+    action,
+    subject_kind: subject.kind,
+    subject_id: subject.id,
+    details: JSON.stringify({
+      ...subject.details,
+      ...(actor.attributedTo ? { for: actor.attributedTo.username } : {}),
+    }),
+  }
 }

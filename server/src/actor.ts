@@ -15,6 +15,8 @@ export type Actor = {
   defaultTeamId: string | null
   /** `cookie`, `key:<id>`, `operator` or `none`; goes into the activity log. */
   via: string
+  /** The network address it came from, as far as a trusted proxy tells; null for what nobody sent over the network. */
+  address: string | null
   /** Which of our doors it came through: some policy switches close only the command line. */
   client: 'web' | 'cli' | 'wandb'
   /** What its key is narrowed to: `user` is everything its person may do, `experiment:<id>` only that experiment. */

@@ -16,6 +16,8 @@ import type { Database } from './stores/postgres/schema.ts'
 import { version } from './version.ts'
 import { wire } from './wiring.ts'
 
+/** How soon lines of the audit log get their place in the hash chain. */
+const sealMs = 1000
 /** How often experiments without a sign of life are looked for. */
 const crashSweepMs = 30_000
 /** How often mail that waits for another try is looked for. */
@@ -86,6 +88,18 @@ async function start(): Promise<void> {
   closers.push(async () => clearInterval(sweep))
   const mailTimer = setInterval(() => mailer.wake(), mailStepMs)
   closers.push(async () => clearInterval(mailTimer))
+
+  let sealing: Promise<unknown> | undefined
+  const sealTimer = setInterval(() => {
+    sealing ??= teams
+      .sealAudit()
+      .catch((error: unknown) => logError('Sealing the audit log failed', error))
+      .finally(() => (sealing = undefined))
+  }, sealMs)
+  closers.push(async () => {
+    clearInterval(sealTimer)
+    await sealing
+  })
 
   const demo = config.demo ? await startDemo({ teams, experiments, origin, log: logError }) : undefined
   if (demo) closers.push(demo.stop)

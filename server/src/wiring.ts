@@ -18,7 +18,9 @@ import type { BlobStore } from './stores/blob/blob-store.ts'
 import type { MetricStore } from './stores/clickhouse/metric-types.ts'
 import type { Database } from './stores/postgres/schema.ts'
 import { createIdentity } from './teams/identity.ts'
+import { auditFileRoutes } from './teams/audit-file-routes.ts'
 import {
+  auditRoutes,
   instanceRoutes,
   invitationRoutes,
   meRoutes,
@@ -80,6 +82,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
       invitations: invitationRoutes(teams),
       projects: projectRoutes(teams),
       experiments: experimentRoutes(experiments),
+      audit: auditRoutes(teams),
     },
     authenticate,
     access,
@@ -92,6 +95,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
     edges: [
       wandbEdge({ access, teams, experiments, artifacts, authenticate, log: options.log }),
       artifactFileRoutes({ artifacts, authenticate }),
+      auditFileRoutes({ teams, authenticate }),
       blobsEdge({
         signed,
         blobs,

@@ -133,6 +133,7 @@ function actorOf(
     memberships,
     defaultTeamId: [...memberships.keys()][0] ?? null,
     via: isViewer ? 'cookie' : 'key:test',
+    address: null,
     client: isViewer ? 'web' : 'wandb',
     scope: 'user',
     attributedTo: null,

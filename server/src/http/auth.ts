@@ -23,14 +23,15 @@ export function createAuthenticate(deps: {
     const arrival = arrivalOf(request, deps.publicUrl)
     const secret = secretOf(request.headers.authorization)
     if (secret !== undefined) {
-      if (sameSecret(secret, deps.operatorToken)) return operator(arrival.origin)
+      if (sameSecret(secret, deps.operatorToken)) return operator(arrival.origin, arrival.address)
       return deps.teams.actors.ofKey(secret, arrival)
     }
-    if (!request.headers.cookie?.includes('teamgrid')) return anonymous(arrival.origin, arrival.client)
+    if (!request.headers.cookie?.includes('teamgrid'))
+      return anonymous(arrival.origin, arrival.client, arrival.address)
     refuseForeignPage(request, arrival.origin)
     const userId = await deps.identity.sessionUserId(headersOf(request))
     const actor = userId === undefined ? undefined : await deps.teams.actors.ofUser(userId, arrival)
-    return actor ?? anonymous(arrival.origin, arrival.client)
+    return actor ?? anonymous(arrival.origin, arrival.client, arrival.address)
   }
 }
 
@@ -63,6 +64,7 @@ function arrivalOf(request: FastifyRequest, publicUrl: string | null): Arrival {
   const email = header('x-wandb-user-email')
   return {
     origin: originOf(request, publicUrl),
+    address: request.ip,
     client: header('x-grid-client') === 'cli' ? 'cli' : request.url.startsWith('/api/') ? 'web' : 'wandb',
     ...(username ? { username } : {}),
     ...(email ? { email } : {}),

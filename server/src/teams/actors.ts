@@ -10,6 +10,8 @@ import { findUser, findUserByEmail, type UserRow } from './store.ts'
 export type Arrival = {
   origin: string
   client: Actor['client']
+  /** The network address the request came from. */
+  address?: string
   /** Whom a service account works for; empty means nobody. */
   username?: string
   email?: string
@@ -18,7 +20,11 @@ export type Arrival = {
 /** How stale "last use" of a key may be: writing it on every message would double the writes of a busy script. */
 const lastUseSeconds = 60
 
-export function anonymous(origin: string, client: Actor['client'] = 'web'): Actor {
+export function anonymous(
+  origin: string,
+  client: Actor['client'] = 'web',
+  address: string | null = null,
+): Actor {
   return {
     kind: 'anonymous',
     userId: null,
@@ -28,6 +34,7 @@ export function anonymous(origin: string, client: Actor['client'] = 'web'): Acto
     memberships: new Map(),
     defaultTeamId: null,
     via: 'none',
+    address,
     client,
     scope: 'user',
     attributedTo: null,
@@ -36,9 +43,9 @@ export function anonymous(origin: string, client: Actor['client'] = 'web'): Acto
 }
 
 /** Who holds the operator token of the data directory: acts as an organisation admin that owns nothing. */
-export function operator(origin: string): Actor {
+export function operator(origin: string, address: string | null = null): Actor {
   return {
-    ...anonymous(origin, 'cli'),
+    ...anonymous(origin, 'cli', address),
     kind: 'operator',
     username: 'operator',
     name: 'Operator',
@@ -165,7 +172,7 @@ export function mayHaveKey(
 function actorOf(
   user: UserRow,
   memberships: Map<string, Membership>,
-  { origin, client }: Arrival,
+  { origin, client, address }: Arrival,
   via: string,
   scope: string,
 ): Actor {
@@ -181,6 +188,7 @@ function actorOf(
     memberships,
     defaultTeamId: isMine ? user.default_team_id : (fallback?.[0] ?? null),
     via,
+    address: address ?? null,
     client,
     scope,
     attributedTo: null,

@@ -1,7 +1,7 @@
 import { GridError, type Project, ProjectName } from '@teamgrid/api'
 import type { Kysely } from 'kysely'
 import { record } from '../activity.ts'
-import type { Actor, Guarded } from '../actor.ts'
+import type { Actor, Guarded, TeamRules } from '../actor.ts'
 import { newId } from '../lib/ids.ts'
 import type { Database } from '../stores/postgres/schema.ts'
 import type { TeamsDeps } from './service.ts'
@@ -69,7 +69,7 @@ export function createProjects(deps: TeamsDeps) {
   async function ensureProject(
     trx: Kysely<Database>,
     actor: Actor,
-    team: { id: string; slug: string },
+    team: { id: string; slug: string; teamRules?: TeamRules },
     name: string,
     description = '',
   ): Promise<{ project: StoredProject; made: boolean }> {
@@ -77,6 +77,8 @@ export function createProjects(deps: TeamsDeps) {
     if (existing) return { project: { ...existing, kind: 'project', label: existing.name }, made: false }
     await access.allowed(actor, 'project:create', {
       teamId: team.id,
+      // Known already: looking them up from within a transaction would take a second connection.
+      ...(team.teamRules ? { teamRules: team.teamRules } : {}),
       ownerId: actor.attributedTo?.userId ?? actor.userId,
       kind: 'team',
       label: team.slug,

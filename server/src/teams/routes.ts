@@ -98,6 +98,16 @@ export const invitationRoutes = (teams: Teams) => ({
   accept: os.invitations.accept.handler(({ context, input }) => teams.accept(context.actor, input.token)),
 })
 
+export const auditRoutes = (teams: Teams) => ({
+  team: os.audit.team.handler(({ context, input: { team, ...input } }) =>
+    teams.teamAudit(context.actor, team, input),
+  ),
+  organisation: os.audit.organisation.handler(({ context, input }) =>
+    teams.organisationAudit(context.actor, input),
+  ),
+  verify: os.audit.verify.handler(({ context, input }) => teams.verifyAudit(context.actor, input)),
+})
+
 export const projectRoutes = (teams: Teams) => ({
   list: os.projects.list.handler(({ context, input }) => teams.listProjects(context.actor, input.team)),
   create: os.projects.create.handler(({ context, input: { team, ...project } }) =>

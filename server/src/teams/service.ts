@@ -4,6 +4,7 @@ import type { Access } from '../access.ts'
 import type { Events } from '../events.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Database } from '../stores/postgres/schema.ts'
+import { createAudit } from './audit.ts'
 import { createActors } from './actors.ts'
 import type { Identity } from './identity.ts'
 import { createKeys } from './keys.ts'
@@ -31,6 +32,7 @@ export function createTeams(deps: TeamsDeps) {
     ...createPeople(deps, keys),
     ...createTeamSettings(deps),
     ...createMembers(deps, keys),
+    ...createAudit(deps),
     ...createProjects(deps),
   }
 }

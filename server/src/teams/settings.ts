@@ -32,6 +32,7 @@ export function createTeamSettings({ db, access, events, clock }: TeamsDeps) {
     return (
       row && {
         teamId: row.id,
+        teamRules: row,
         ownerId: null,
         kind: 'team',
         label: row.slug,

@@ -19,6 +19,8 @@ export type Database = {
   alerts: AlertTable
   mails: MailTable
   activity: ActivityTable
+  audit_queue: AuditQueueTable
+  audit_seals: AuditSealTable
   artifact_collections: ArtifactCollectionTable
   artifacts: ArtifactTable
   artifact_client_ids: ArtifactClientIdTable
@@ -247,7 +249,11 @@ type ActivityTable = {
   subject_id: string
   details: Json<Record<string, unknown>>
   created_at: Instant
+  address: string | null
+  client: string | null
 }
+type AuditQueueTable = { activity_id: string }
+type AuditSealTable = { chain: string; number: number; activity_id: string; hash: string }
 
 type ArtifactCollectionTable = {
   id: string
