@@ -12,6 +12,7 @@ const slice = [...base, ...shapes, mail, 'server/src/http/route.ts']
 const teams = 'server/src/teams/{service,projects}.ts'
 const experiments = 'server/src/experiments/{service,types,experiment}.ts'
 const artifacts = 'server/src/artifacts/service.ts'
+const sweeps = 'server/src/sweeps/{service,types}.ts'
 
 /** Each folder may import from itself and from what stands beside it. The longest name that fits counts. */
 const mayImport: Record<string, string[]> = {
@@ -20,6 +21,7 @@ const mayImport: Record<string, string[]> = {
 
   // Slices form one stack: each uses those below it, through their service.
   'server/src/artifacts/': [...slice, experiments, teams],
+  'server/src/sweeps/': [...slice, experiments, teams],
   'server/src/experiments/': [...slice, teams],
   'server/src/teams/': slice,
   'server/src/mail/': [...base, 'server/src/stores/postgres/schema.ts'],
@@ -27,7 +29,15 @@ const mayImport: Record<string, string[]> = {
   'server/src/lib/': ['api/'],
 
   // Edges translate for the services; no edge sees a store.ts.
-  'server/src/wandb/': [...base, ...shapes, artifacts, experiments, teams, 'server/src/http/errors.ts'],
+  'server/src/wandb/': [
+    ...base,
+    ...shapes,
+    sweeps,
+    artifacts,
+    experiments,
+    teams,
+    'server/src/http/errors.ts',
+  ],
   'server/src/http/': [...base, ...shapes, teams, 'server/src/teams/{actors,identity}.ts'],
   'server/src/demo/': [...base, experiments, teams, 'server/src/teams/actors.ts'],
   'server/src/{actor,access,activity,events}.ts': [
