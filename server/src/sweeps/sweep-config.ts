@@ -312,7 +312,8 @@ function specOf(raw: Record<string, unknown>, name: string, warnings: string[]):
 }
 
 function distributionOf(raw: Record<string, unknown>, name: string): string {
-  if (raw.distribution !== undefined) return String(raw.distribution)
+  if (raw.distribution !== undefined)
+    return typeof raw.distribution === 'string' ? raw.distribution : shown(raw.distribution)
   if ('value' in raw) return 'constant'
   if ('values' in raw) return 'probabilities' in raw ? 'categorical_w_probabilities' : 'categorical'
   if (raw.min !== undefined && raw.max !== undefined)
