@@ -131,6 +131,44 @@ export function createProjects(deps: TeamsDeps) {
     return present(found)
   }
 
+  /**
+   * Gives a project another name. Scripts that still use the old one make a new project.
+   *
+   * @throws GridError conflict for a name that is taken, invalid for one that cannot stand in a url.
+   */
+  async function renameProject(actor: Actor, slug: string, name: string, newName: string): Promise<Project> {
+    const found = await access.allowed(actor, 'project:rename', findProjectGuard(slug, name))
+    const checked = ProjectName.safeParse(newName)
+    if (!checked.success) throw new GridError('invalid', checked.error.issues[0]!.message)
+    await db.transaction().execute(async (trx) => {
+      const other = await store.findProjectRow(trx, found.teamId, checked.data)
+      if (other && other.id !== found.id)
+        throw new GridError('conflict', `There is a project ${other.name} in ${other.teamSlug} already`)
+      await trx
+        .updateTable('projects')
+        .set({ name: checked.data, updated_at: clock.now() })
+        .where('id', '=', found.id)
+        .execute()
+      await record(trx, actor, 'project:rename', {
+        teamId: found.teamId,
+        kind: 'project',
+        id: found.id,
+        details: { from: found.name, to: checked.data },
+      })
+    })
+    events.publish({ type: 'project.changed', teamId: found.teamId, projectId: found.id })
+    return present(found)
+  }
+
+  async function findProjectById(id: string): Promise<StoredProject | undefined> {
+    const row = await db
+      .selectFrom('projects')
+      .select(['team_id', 'name'])
+      .where('id', '=', id)
+      .executeTakeFirst()
+    return row && findProject(row.team_id, row.name)
+  }
+
   async function deleteProject(actor: Actor, slug: string, name: string): Promise<void> {
     const found = await access.allowed(actor, 'project:delete', findProjectGuard(slug, name))
     const afterwards = await db.transaction().execute(async (trx) => {
@@ -163,6 +201,8 @@ export function createProjects(deps: TeamsDeps) {
     getProject,
     createProject,
     changeProject,
+    renameProject,
+    findProjectById,
     deleteProject,
     onProjectDelete: (hook: (typeof onDelete)[number]) => void onDelete.push(hook),
   }

@@ -6,7 +6,9 @@ import type { Clock } from '../lib/clock.ts'
 import type { Database } from '../stores/postgres/schema.ts'
 import { createAudit } from './audit.ts'
 import { createActors } from './actors.ts'
+import { createCharts } from './charts.ts'
 import type { Identity } from './identity.ts'
+import { createDirectory } from './directory.ts'
 import { createKeys } from './keys.ts'
 import { createMembers } from './members.ts'
 import { createPeople } from './people.ts'
@@ -34,6 +36,8 @@ export function createTeams(deps: TeamsDeps) {
     ...createMembers(deps, keys),
     ...createAudit(deps),
     ...createProjects(deps),
+    ...createDirectory(deps, keys),
+    ...createCharts(deps),
   }
 }
 

@@ -16,6 +16,7 @@ import { createBodyReader } from './body.ts'
 import { answerOf, bugSentence, errorBody, type Log } from './errors.ts'
 import { createFileStream } from './file-stream.ts'
 import { createExecutor, createSchema, type GraphQLRequest, type Resolvers } from './graphql.ts'
+import { administrationResolvers, createFreshKeys } from './resolvers/administration.ts'
 import { artifactResolvers } from './resolvers/artifacts.ts'
 import { fileResolvers } from './resolvers/files.ts'
 import { historyResolvers } from './resolvers/history.ts'
@@ -114,6 +115,7 @@ export function wandbSchema(deps: WandbDeps) {
 
 export function wandbParts(deps: WandbDeps): { sources: string[]; resolvers: Resolvers[] } {
   const places = createPlaces(deps)
+  const freshKeys = createFreshKeys()
   const folder = new URL('.', import.meta.url)
   const sources = readdirSync(folder)
     .filter((name) => name.endsWith('.graphql'))
@@ -121,7 +123,8 @@ export function wandbParts(deps: WandbDeps): { sources: string[]; resolvers: Res
   const resolvers = [
     scalars,
     serverInfo(),
-    placeResolvers({ ...deps, places }),
+    placeResolvers({ ...deps, places, freshKeys }),
+    administrationResolvers({ ...deps, places, freshKeys }),
     runResolvers(deps),
     runChangeResolvers(deps),
     historyResolvers(deps),

@@ -6,7 +6,16 @@ import { GridError } from '@teamgrid/api'
 import type { ConsoleText, UpsertExperiment } from '../experiments/types.ts'
 import { isJsonObject, parseTolerantJson } from '../lib/tolerant-json.ts'
 
-export type StorageKind = 'Run' | 'Project' | 'Entity' | 'User' | 'Organization' | 'Member' | 'ApiKey'
+export type StorageKind =
+  | 'Run'
+  | 'Project'
+  | 'Entity'
+  | 'User'
+  | 'Organization'
+  | 'Member'
+  | 'ApiKey'
+  | 'Invite'
+  | 'CustomChart'
 
 /**
  * The id of a stored thing as the client sees it: padded base64 of `Run:v1:<uuid>`. Plain ASCII without `>`, `?` and

@@ -18,6 +18,7 @@ export type Database = {
   files: FileTable
   alerts: AlertTable
   mails: MailTable
+  custom_charts: CustomChartTable
   activity: ActivityTable
   audit_queue: AuditQueueTable
   audit_seals: AuditSealTable
@@ -329,4 +330,17 @@ type ArtifactUseTable = {
   artifact_id: string
   used_as: string | null
   created_at: Instant
+}
+
+type CustomChartTable = {
+  id: string
+  team_id: string
+  name: string
+  display_name: string
+  kind: string
+  is_public: boolean
+  spec: Json<Record<string, unknown>>
+  created_by: string | null
+  created_at: Instant
+  updated_at: Instant
 }

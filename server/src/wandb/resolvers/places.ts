@@ -1,10 +1,11 @@
 /** Where things are: people, entities (our teams) and projects, as the client reads and makes them. */
-import { GridError, type Member } from '@teamgrid/api'
+import { type ApiKey, GridError, type Member } from '@teamgrid/api'
 import type { Access } from '../../access.ts'
 import type { Actor } from '../../actor.ts'
 import type { Teams } from '../../teams/service.ts'
 import type { Resolvers, WandbContext } from '../graphql.ts'
 import { projectInternalId, storageId } from '../words.ts'
+import type { FreshKeys } from './administration.ts'
 import { type PageArguments, pageOf } from './connections.ts'
 
 export type UserNode = { username: string; name: string; email?: string | null; admin?: boolean }
@@ -66,7 +67,15 @@ export async function readable<Thing>(thing: Promise<Thing>): Promise<Thing | un
   }
 }
 
-export function placeResolvers({ teams, places }: { teams: Teams; places: Places }): Resolvers {
+export function placeResolvers({
+  teams,
+  places,
+  freshKeys,
+}: {
+  teams: Teams
+  places: Places
+  freshKeys: FreshKeys
+}): Resolvers {
   const project = (_: unknown, args: { name?: string; entityName?: string }, { actor }: WandbContext) =>
     places.findProject(actor, args.entityName, args.name)
   const projects = async (
@@ -78,6 +87,27 @@ export function placeResolvers({ teams, places }: { teams: Teams; places: Places
   async function listProjects(actor: Actor, slug: string): Promise<ProjectNode[]> {
     const found = await readable(teams.listProjects(actor, slug))
     return (found ?? []).map((row) => ({ ...row, teamSlug: row.team }))
+  }
+
+  /** What an admin of the organisation sees of somebody else, and nobody besides. */
+  async function ofOthers<Thing>(actor: Actor, read: () => Promise<Thing>): Promise<Thing | null> {
+    return teams.isOrganisationAdmin(actor) ? await read() : null
+  }
+
+  /** Open invitations by e-mail, for those who may see them. */
+  async function invited(actor: Actor, slug: string) {
+    const found = await teams.listInvitations(actor, slug).catch((error: unknown) => {
+      if (error instanceof GridError) return []
+      throw error
+    })
+    return found
+      .filter(({ state, email }) => state === 'pending' && email !== null)
+      .map(({ id, email, role }) => ({
+        ...memberNode({ userId: id, username: '', name: email!, email, role, kind: 'person', joinedAt: '' }),
+        id: storageId('Invite', id),
+        username: null,
+        pending: true,
+      }))
   }
 
   async function numberOf({ number, teamSlug, name }: ProjectNode): Promise<number> {
@@ -127,23 +157,33 @@ export function placeResolvers({ teams, places }: { teams: Teams; places: Places
       // A JSON string by contract; nothing in it changes what the client does.
       flags: () => '{}',
       ...ofViewer('entity', (actor) => defaultEntity(actor) ?? null),
-      ...ofViewer('teams', (actor) =>
-        pageOf(
-          [...actor.memberships].map(([id, { slug, kind }]) => ({ id, slug, name: slug, kind })),
-          {},
-        ),
-      ),
-      ...ofViewer('apiKeys', async (actor) => {
-        const keys = actor.kind === 'person' ? await teams.myKeys(actor) : []
-        return pageOf(
-          keys.map((key) => ({
-            id: storageId('ApiKey', key.id),
-            name: `…${key.hint}`,
-            description: key.name,
-          })),
-          {},
-        )
-      }),
+      teams: async ({ username }: UserNode, _: unknown, { actor }) =>
+        username === actor.username
+          ? pageOf(
+              [...actor.memberships].map(([id, { slug, kind }]) => ({ id, slug, name: slug, kind })),
+              {},
+            )
+          : await ofOthers(actor, async () => {
+              const slugs = await teams.teamsOf(actor, username)
+              return pageOf(
+                slugs.map((slug) => ({ id: slug, slug, name: slug, kind: 'team' as const })),
+                {},
+              )
+            }),
+      apiKeys: async ({ username }: UserNode, _: unknown, { actor }) => {
+        const shown = (keys: ApiKey[]) =>
+          pageOf(
+            keys.map((key) => ({
+              id: storageId('ApiKey', key.id),
+              name: `…${key.hint}`,
+              description: key.name,
+            })),
+            {},
+          )
+        if (username !== actor.username)
+          return await ofOthers(actor, async () => shown(await teams.keysOf(actor, username)))
+        return shown(actor.kind === 'person' ? await teams.myKeys(actor) : [])
+      },
       organizations: () => [],
     },
     Entity: {
@@ -163,7 +203,14 @@ export function placeResolvers({ teams, places }: { teams: Teams; places: Places
       defaultAccess: () => 'PRIVATE',
       isPaid: () => true,
       members: async ({ slug }: EntityNode, _: unknown, { actor }) =>
-        (await teams.members(actor, slug)).map((member) => memberNode(member)),
+        // The client takes the last one for the service account it has just made, so who is only invited comes first.
+        [
+          ...(await invited(actor, slug)),
+          ...(await teams.members(actor, slug)).map((member) => ({
+            ...memberNode(member),
+            apiKey: freshKeys.take(actor, member.userId),
+          })),
+        ],
       organization: () => null,
       user: ({ kind, slug }: EntityNode, _: unknown, { actor }) =>
         kind === 'personal' && slug === actor.username ? viewer(teams, actor) : null,
@@ -224,8 +271,7 @@ function memberNode(member: Member) {
     pending: false,
     photoUrl: null,
     accountType: accountTypes[member.role],
-    // Keys are kept as hashes; whoever made a service account was shown its key then.
-    apiKey: null,
+    apiKey: null as string | null,
     role: { name: member.role },
   }
 }
