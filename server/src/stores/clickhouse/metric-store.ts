@@ -10,6 +10,7 @@ import { createFinder } from './metric-find.ts'
 import { createLineReader } from './metric-lines.ts'
 import { createAsk } from './metric-query.ts'
 import { createSample } from './metric-sample.ts'
+import { createLevels, levelLimits } from './metric-level.ts'
 import { createMetricWriter } from './metric-write.ts'
 import type { ClickHouse } from './open.ts'
 
@@ -18,12 +19,21 @@ export function createMetricStore({
   insert,
   close,
   clock = Date,
-}: Pick<ClickHouse, 'client' | 'insert' | 'close'> & { clock?: { now(): number } }): MetricStore {
+  limits = levelLimits,
+}: Pick<ClickHouse, 'client' | 'insert' | 'close'> & {
+  clock?: { now(): number }
+  limits?: typeof levelLimits
+}): MetricStore {
   const { settled, ...writer } = createMetricWriter({ client, insert }, clock)
   const ask = createAsk({ client })
+  const levels = createLevels(ask, limits)
   return {
     ...writer,
-    sample: createSample(ask),
+    async forget(experimentIds) {
+      await writer.forget(experimentIds)
+      levels.forget(experimentIds)
+    },
+    sample: createSample(ask, levels),
     ...createLineReader(ask),
     ...createFinder(ask),
     async close() {
