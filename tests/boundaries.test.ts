@@ -23,6 +23,7 @@ const mayImport: Record<string, string[]> = {
   'server/src/artifacts/': [...slice, experiments, teams],
   'server/src/sweeps/': [...slice, experiments, teams],
   'server/src/experiments/': [...slice, teams],
+  'server/src/datastores/': [...slice, teams],
   'server/src/teams/': slice,
   'server/src/mail/': [...base, 'server/src/stores/postgres/schema.ts'],
   'server/src/stores/': ['server/src/lib/', 'server/src/config.ts', 'api/'],

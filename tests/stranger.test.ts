@@ -19,6 +19,7 @@ import {
   isUnionType,
 } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createSender } from '../server/src/datastores/testing.ts'
 import { randomText } from '../server/src/lib/ids.ts'
 import { wandbSchema } from '../server/src/wandb/index.ts'
 import { storageId } from '../server/src/wandb/words.ts'
@@ -26,7 +27,7 @@ import { startApp, type TestApp } from './support/app.ts'
 
 const roles = ['anonymous', 'outsider', 'removed', 'viewer', 'service', 'member', 'admin'] as const
 type Role = (typeof roles)[number]
-type Outcome = 'ok' | 'forbidden' | 'policy_denied' | 'not_found' | 'unauthenticated'
+type Outcome = 'ok' | 'conflict' | 'forbidden' | 'policy_denied' | 'not_found' | 'unauthenticated'
 
 let app: TestApp
 let team: Awaited<ReturnType<TestApp['aTeam']>>
@@ -50,6 +51,8 @@ type World = {
   invitationId: string
   keyId: string
   serviceKeyId: string
+  datastoreId: string
+  uploadId: string
 }
 
 async function aWorld(): Promise<World> {
@@ -67,6 +70,8 @@ async function aWorld(): Promise<World> {
       console: { offset: 0, lines: [{ timeMs: null, level: 'info', label: '', text: 'hello' }] },
     },
   )
+  const { datastoreId } = await createSender(app).send(team.admin, team.slug, 'cats', { a: 'b' })
+  const { id: uploadId } = await team.admin.datastores.startUpload({ team: team.slug, name: 'more-cats' })
   const invitation = await team.admin.teams.invite({ team: team.slug })
   // A spare one: the admin revokes it below and goes on.
   const key = await team.admin.me.createKey({ name: 'spare' })
@@ -82,6 +87,8 @@ async function aWorld(): Promise<World> {
     invitationId: invitation.id,
     keyId: key.id,
     serviceKeyId: serviceKey!.id,
+    datastoreId,
+    uploadId,
   }
 }
 
@@ -122,6 +129,15 @@ const organisation = (input: Rule['input'], more: Partial<Record<Role, Outcome>>
 /** Those who make things in a team. */
 const maker = (input: Rule['input'], more: Partial<Record<Role, Outcome>> = {}): Rule =>
   inTeam(input, { viewer: 'forbidden', ...more })
+
+const datastoreVersion = ({ datastoreId }: World) => ({ datastoreId, version: 1 })
+const ownUpload = (input: Rule['input'], more: Partial<Record<Role, Outcome>> = {}): Rule => ({
+  input,
+  others: 'not_found',
+  anonymous: 'unauthenticated',
+  admin: 'ok',
+  ...more,
+})
 
 const rules: Record<string, Rule> = {
   'instance.about': { input: noInput, others: 'ok' },
@@ -203,6 +219,30 @@ const rules: Record<string, Rule> = {
     member: 'not_found',
     admin: 'not_found',
   }),
+
+  'datastores.list': self(),
+  'datastores.resolve': inTeam(() => ({ ref: 'cats' })),
+  'datastores.get': inTeam(({ datastoreId }) => ({ datastoreId })),
+  'datastores.change': maker(({ datastoreId }) => ({ datastoreId, description: 'Same' }), {
+    member: 'forbidden',
+    service: 'forbidden',
+  }),
+  'datastores.files': inTeam(datastoreVersion),
+  'datastores.file': inTeam((w) => ({ ...datastoreVersion(w), path: 'a' })),
+  'datastores.manifest': inTeam(datastoreVersion),
+  'datastores.difference': inTeam((w) => ({ ...datastoreVersion(w), since: 1 })),
+  'datastores.deletion': inTeam(datastoreVersion),
+  'datastores.delete': maker(datastoreVersion, { member: 'policy_denied', service: 'forbidden' }),
+  'datastores.restore': maker(datastoreVersion, { member: 'policy_denied', service: 'forbidden' }),
+  'datastores.storage': inTeam(where),
+  'datastores.startUpload': maker((w) => ({ ...where(w), name: 'dogs' })),
+  'datastores.uploads': self(),
+  // Uploads are their starter's alone; the admin began this one.
+  'datastores.missing': ownUpload(({ uploadId }) => ({ uploadId, sha256Hexes: [] })),
+  'datastores.join': ownUpload(({ uploadId }) => ({ uploadId, sha256Hex: '0'.repeat(64) }), {
+    admin: 'conflict',
+  }),
+  'datastores.discardUpload': ownUpload(({ uploadId }) => ({ uploadId })),
 
   'experiments.query': inTeam(where),
   'experiments.columns': inTeam(where),
@@ -296,6 +336,10 @@ describe('other routes', () => {
     'OPTIONS /blobs/*': 'open',
     'GET /blobs/:token/*': 'signed',
     'PUT /blobs/:token/*': 'signed',
+    'PUT /datastores/uploads/:uploadId/pack': 'key',
+    'PUT /datastores/uploads/:uploadId/manifest': 'key',
+    'PUT /datastores/uploads/:uploadId/contents/:sha256Hex': 'key',
+    'PUT /datastores/uploads/:uploadId/contents/:sha256Hex/parts/:start': 'key',
   }
 
   test('a route without a rule fails', () => {

@@ -1,9 +1,20 @@
 import { audit } from './audit.ts'
+import { datastores } from './datastores.ts'
 import { experiments } from './experiments.ts'
 import { instance, invitations, me, projects, teams, users } from './teams.ts'
 
 /** Every REST endpoint. Server, web, CLI, tests and the OpenAPI document derive from this value. */
-export const contract = { instance, me, users, teams, invitations, projects, experiments, audit }
+export const contract = {
+  instance,
+  me,
+  users,
+  teams,
+  invitations,
+  projects,
+  experiments,
+  audit,
+  datastores,
+}
 
 export type Contract = typeof contract
 

@@ -43,8 +43,11 @@ export type Resource = {
   /** The service account that made it, when `ownerId` names the person it was made for. */
   createdById?: string | null
   isPersonalTeam?: boolean
-  /** `private` things are their owner's and the admins' alone. Default `team`. */
-  visibility?: 'team' | 'private'
+  /**
+   * `private` things are their owner's and the admins' alone; what is open to the `organisation` its people may read as
+   * viewers do, and use. Default `team`.
+   */
+  visibility?: 'private' | 'team' | 'organisation'
   /** Sessions: `none` closes JupyterLab to team mates. Reports: `edit` lets members edit. */
   share?: 'none' | 'team' | 'edit'
   /** The request carries a valid share link to exactly this item. */
@@ -123,9 +126,12 @@ function actionFor(action: Action, resource: Resource): Action {
   return action === 'experiment:delete' ? 'experiment:delete-moved' : action
 }
 
+/** What people outside the team may do with a thing of it that is open to the organisation, besides reading it. */
+const usableByColleagues: ReadonlySet<Action> = new Set(['datastore:use', 'datastore:mount'])
+
 /** The columns a subject stands in, the strongest first. None for somebody who may not know that the thing exists. */
 function columnsOf(asked: Asked, row: Row<Action> | undefined): Column[] {
-  const { subject, resource, policy } = asked
+  const { subject, action, resource, policy } = asked
   const isContent = row === undefined || row.realm === 'content'
   const isPrivate = resource.visibility === 'private' && isContent && !isOwner(subject, resource)
   const standing: Column[] = []
@@ -135,6 +141,11 @@ function columnsOf(asked: Asked, row: Row<Action> | undefined): Column[] {
   if ((role === 'admin' || role === 'member') && !isPrivate) standing.push('M')
   if (role === 'viewer' && !isPrivate) standing.push('V')
   if (role === 'service' && !isPrivate) standing.push('S')
+  const isColleague = subject.orgRole === 'member' || subject.orgRole === 'billing'
+  if (role === null && isColleague && isContent && resource.visibility === 'organisation') {
+    if (usableByColleagues.has(action)) standing.push('M')
+    else standing.push('V')
+  }
   // What people keep in their personal team is theirs alone; running it (usage, credit, policy) is not.
   const isOpenToOrganisation =
     !isContent || (policy.switches.org_admin_sees_content && resource.isPersonalTeam !== true)
@@ -265,11 +276,12 @@ export const jobKeyActions = {
   'datastore:download': 'any',
 } as const satisfies Partial<Record<Action, 'its experiment' | 'any'>>
 
-function keyAllows({ subject, action, resource }: Asked, standing: readonly Column[]): boolean {
+function keyAllows(asked: Asked, standing: readonly Column[]): boolean {
+  const { subject, action, resource } = asked
   const { keyScope } = subject
   if (keyScope === undefined) return true
   // View-only members have no API key (row 59): one from better days, or from another team, opens nothing here.
-  if (standing[0] === 'V' && !standing.includes('OA')) return false
+  if (roleIn(asked) === 'viewer' && !standing.includes('OA')) return false
   if (keyScope === 'user') return true
   if (!keyScope.startsWith('experiment:') || !Object.hasOwn(jobKeyActions, action)) return false
   if (jobKeyActions[action as keyof typeof jobKeyActions] === 'any') return true

@@ -164,6 +164,7 @@ function resourceOf(thing: Guarded, isPersonalTeam: boolean): Resource {
     isPersonalTeam,
     kind: thing.kind,
     name: thing.label,
+    ...(thing.visibility === undefined ? {} : { visibility: thing.visibility }),
     ...(thing.experimentId === undefined ? {} : { experimentId: thing.experimentId }),
   }
 }

@@ -22,6 +22,8 @@ const sealMs = 1000
 const crashSweepMs = 30_000
 /** How often mail that waits for another try is looked for. */
 const mailStepMs = 10_000
+/** How often what no datastore holds any more is cleared away. */
+const clearMs = 60 * 60 * 1000
 
 /** Opened things, closed in reverse when the server ends or a later step of the start fails. */
 const closers: (() => Promise<unknown>)[] = []
@@ -54,7 +56,7 @@ async function start(): Promise<void> {
 
   const logError = (text: string, error: unknown) =>
     log.error(`${text}: ${error instanceof Error ? error.stack : String(error)}`)
-  const { app, mailer, teams, experiments } = await wire(
+  const { app, mailer, teams, experiments, datastores } = await wire(
     {
       db,
       metrics,
@@ -80,26 +82,23 @@ async function start(): Promise<void> {
   })
   const origin = config.publicUrlIsSet ? config.publicUrl : `http://localhost:${new URL(address).port}`
   await lock.announce(origin)
-  const sweep = setInterval(() => {
-    experiments
-      .sweepCrashed()
-      .catch((error: unknown) => logError('Looking for crashed experiments failed', error))
-  }, crashSweepMs)
-  closers.push(async () => clearInterval(sweep))
-  const mailTimer = setInterval(() => mailer.wake(), mailStepMs)
-  closers.push(async () => clearInterval(mailTimer))
-
-  let sealing: Promise<unknown> | undefined
-  const sealTimer = setInterval(() => {
-    sealing ??= teams
-      .sealAudit()
-      .catch((error: unknown) => logError('Sealing the audit log failed', error))
-      .finally(() => (sealing = undefined))
-  }, sealMs)
-  closers.push(async () => {
-    clearInterval(sealTimer)
-    await sealing
-  })
+  /** Repeats some work, one at a time, until the server closes. */
+  function every(milliseconds: number, work: () => Promise<unknown>, failure: string): void {
+    let working: Promise<unknown> | undefined
+    const timer = setInterval(() => {
+      working ??= work()
+        .catch((error: unknown) => logError(failure, error))
+        .finally(() => (working = undefined))
+    }, milliseconds)
+    closers.push(async () => {
+      clearInterval(timer)
+      await working
+    })
+  }
+  every(crashSweepMs, () => experiments.sweepCrashed(), 'Looking for crashed experiments failed')
+  every(mailStepMs, async () => mailer.wake(), 'Sending mail failed')
+  every(sealMs, () => teams.sealAudit(), 'Sealing the audit log failed')
+  every(clearMs, () => datastores.clear(), 'Clearing away what no datastore holds failed')
 
   const demo = config.demo ? await startDemo({ teams, experiments, origin, log: logError }) : undefined
   if (demo) closers.push(demo.stop)

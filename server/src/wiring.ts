@@ -4,6 +4,9 @@ import type { Kysely } from 'kysely'
 import { createAccess } from './access.ts'
 import { artifactFileRoutes } from './artifacts/file-routes.ts'
 import { createArtifacts } from './artifacts/service.ts'
+import { datastoreRoutes } from './datastores/routes.ts'
+import { createDatastores } from './datastores/service.ts'
+import { datastoreUploadRoutes } from './datastores/upload-routes.ts'
 import { createEvents } from './events.ts'
 import { experimentRoutes } from './experiments/routes.ts'
 import { createExperiments } from './experiments/service.ts'
@@ -66,6 +69,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
   const teams = createTeams({ db, access, identity, events, clock })
   const experiments = createExperiments({ db, access, teams, metrics, blobs, signed, events, clock })
   const artifacts = createArtifacts({ db, access, teams, experiments, blobs, signed, events, clock })
+  const datastores = createDatastores({ db, access, teams, blobs, signed, events, clock })
   const authenticate = createAuthenticate({
     teams,
     identity,
@@ -82,6 +86,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
       invitations: invitationRoutes(teams),
       projects: projectRoutes(teams),
       experiments: experimentRoutes(experiments),
+      datastores: datastoreRoutes(datastores),
       audit: auditRoutes(teams),
     },
     authenticate,
@@ -95,6 +100,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
     edges: [
       wandbEdge({ access, teams, experiments, artifacts, authenticate, log: options.log }),
       artifactFileRoutes({ artifacts, authenticate }),
+      datastoreUploadRoutes({ datastores, authenticate }),
       auditFileRoutes({ teams, authenticate }),
       blobsEdge({
         signed,
@@ -117,5 +123,5 @@ export async function wire(engines: Engines, options: WiringOptions) {
     ],
     log: options.log,
   })
-  return { app, access, events, signed, sealed, mailer, identity, teams, experiments, artifacts }
+  return { app, access, events, signed, sealed, mailer, identity, teams, experiments, artifacts, datastores }
 }

@@ -64,7 +64,8 @@ async function answer(
   const stat = await blobs.stat(claim.blobKey)
   if (!stat) throw new GridError('not_found', 'This file was deleted')
   const name = decodeURIComponent(request.url.split('?')[0]!.split('/').at(-1)!)
-  const range = rangeOf(request.headers.range, stat.sizeBytes)
+  const { startByte, sizeBytes } = claim.slice ?? { startByte: 0, sizeBytes: stat.sizeBytes }
+  const range = rangeOf(request.headers.range, sizeBytes)
   reply
     .header('accept-ranges', 'bytes')
     .header('content-type', claim.mediaType)
@@ -79,13 +80,15 @@ async function answer(
       `${claim.download ? 'attachment' : 'inline'}; filename*=UTF-8''${encodeURIComponent(name)}`,
     )
   if (range === 'unsatisfiable') {
-    return reply.status(416).header('content-range', `bytes */${stat.sizeBytes}`).send()
+    return reply.status(416).header('content-range', `bytes */${sizeBytes}`).send()
   }
-  const length = range ? range.end - range.start + 1 : stat.sizeBytes
+  const length = range ? range.end - range.start + 1 : sizeBytes
   reply.header('content-length', length)
-  if (range) reply.status(206).header('content-range', `bytes ${range.start}-${range.end}/${stat.sizeBytes}`)
+  if (range) reply.status(206).header('content-range', `bytes ${range.start}-${range.end}/${sizeBytes}`)
   if (request.method === 'HEAD' || length === 0) return reply.send()
-  return reply.send(await blobs.get(claim.blobKey, range ?? undefined))
+  if (range === null && claim.slice === undefined) return reply.send(await blobs.get(claim.blobKey))
+  const start = startByte + (range?.start ?? 0)
+  return reply.send(await blobs.get(claim.blobKey, { start, end: start + length - 1 }))
 }
 
 /**

@@ -7,7 +7,15 @@ export type LinkHolder = { userId: string; teamId: string }
 
 /** What the bearer of a signed blob url may do. */
 export type BlobClaim =
-  | { do: 'get'; blobKey: string; mediaType: string; download?: boolean; reader?: LinkHolder }
+  | {
+      do: 'get'
+      blobKey: string
+      mediaType: string
+      download?: boolean
+      reader?: LinkHolder
+      /** Where in the blob it lies, when several things share one. */
+      slice?: { startByte: number; sizeBytes: number }
+    }
   | ({ writer?: LinkHolder } & (
       | { do: 'put-file'; experimentId: string; path: string }
       | { do: 'put-artifact'; artifactId: string; md5Hex: string; expectedSize?: number }

@@ -15,7 +15,7 @@ export interface BlobStore {
   put(
     key: string,
     body: Readable,
-    limits?: { sizeMaxBytes?: number; expectedMd5Hex?: string },
+    limits?: { sizeMaxBytes?: number; expectedMd5Hex?: string; expectedSha256Hex?: string },
   ): Promise<{ sizeBytes: number; md5Hex: string; sha256Hex: string }>
   /** A stream of the bytes, or of `range` (both ends included). @throws GridError not_found */
   get(key: string, range?: { start: number; end: number }): Promise<Readable>

@@ -10,12 +10,14 @@ export type Stored = { sizeBytes: number; md5Hex: string; sha256Hex: string }
  *
  * @throws (as a stream error) GridError too_large or invalid.
  */
-export function createMeter(limits: { sizeMaxBytes?: number; expectedMd5Hex?: string } = {}): {
+export function createMeter(
+  limits: { sizeMaxBytes?: number; expectedMd5Hex?: string; expectedSha256Hex?: string } = {},
+): {
   stream: Transform
   /** Valid once the stream has ended. */
   stored: () => Stored
 } {
-  const { sizeMaxBytes = Infinity, expectedMd5Hex } = limits
+  const { sizeMaxBytes = Infinity, expectedMd5Hex, expectedSha256Hex } = limits
   const md5 = createHash('md5')
   const sha256 = createHash('sha256')
   let sizeBytes = 0
@@ -38,6 +40,13 @@ export function createMeter(limits: { sizeMaxBytes?: number; expectedMd5Hex?: st
           new GridError(
             'invalid',
             `The file arrived damaged: its MD5 is ${stored.md5Hex}, not ${expectedMd5Hex}.`,
+          ),
+        )
+      else if (expectedSha256Hex !== undefined && stored.sha256Hex !== expectedSha256Hex)
+        done(
+          new GridError(
+            'invalid',
+            `The file arrived damaged: its SHA-256 is ${stored.sha256Hex}, not ${expectedSha256Hex}.`,
           ),
         )
       else done()

@@ -10,7 +10,6 @@ import { createFinder } from './metric-find.ts'
 import { createLineReader } from './metric-lines.ts'
 import { createAsk } from './metric-query.ts'
 import { createSample } from './metric-sample.ts'
-import { createLevels, levelLimits } from './metric-level.ts'
 import { createMetricWriter } from './metric-write.ts'
 import type { ClickHouse } from './open.ts'
 
@@ -19,21 +18,12 @@ export function createMetricStore({
   insert,
   close,
   clock = Date,
-  limits = levelLimits,
-}: Pick<ClickHouse, 'client' | 'insert' | 'close'> & {
-  clock?: { now(): number }
-  limits?: typeof levelLimits
-}): MetricStore {
+}: Pick<ClickHouse, 'client' | 'insert' | 'close'> & { clock?: { now(): number } }): MetricStore {
   const { settled, ...writer } = createMetricWriter({ client, insert }, clock)
   const ask = createAsk({ client })
-  const levels = createLevels(ask, limits)
   return {
     ...writer,
-    async forget(experimentIds) {
-      await writer.forget(experimentIds)
-      levels.forget(experimentIds)
-    },
-    sample: createSample(ask, levels),
+    sample: createSample(ask),
     ...createLineReader(ask),
     ...createFinder(ask),
     async close() {

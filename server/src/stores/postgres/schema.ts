@@ -30,6 +30,13 @@ export type Database = {
   artifact_blobs: ArtifactBlobTable
   artifact_entries: ArtifactEntryTable
   artifact_uses: ArtifactUseTable
+  datastores: DatastoreTable
+  datastore_versions: DatastoreVersionTable
+  datastore_entries: DatastoreEntryTable
+  datastore_contents: DatastoreContentTable
+  datastore_uploads: DatastoreUploadTable
+  datastore_upload_contents: DatastoreUploadContentTable
+  datastore_upload_parts: DatastoreUploadPartTable
 }
 
 /** Read as a Date; the database fills it when absent. */
@@ -343,4 +350,74 @@ type CustomChartTable = {
   created_by: string | null
   created_at: Instant
   updated_at: Instant
+}
+
+type DatastoreVisibility = 'private' | 'team' | 'organisation'
+type DatastoreTable = {
+  id: string
+  team_id: string
+  owner_id: string
+  via_user_id: string | null
+  name: string
+  description: Generated<string>
+  visibility: Generated<DatastoreVisibility>
+  last_version: Generated<number>
+  created_at: Instant
+}
+type DatastoreVersionTable = {
+  id: string
+  datastore_id: string
+  number: number
+  digest: string
+  manifest_key: string
+  source: Generated<string>
+  file_count: number
+  size_bytes: number
+  created_by: string
+  created_at: Instant
+  deleted_at: InstantOrNull
+  deleted_by: string | null
+  purged_at: InstantOrNull
+}
+type DatastoreEntryTable = {
+  version_id: string
+  folder: string
+  name: string
+  kind: 'file' | 'link' | 'folder'
+  sha256_hex: string | null
+  size_bytes: Generated<number>
+  file_count: Generated<number>
+  executable: Generated<boolean>
+  link_target: string | null
+}
+type DatastoreContentTable = {
+  sha256_hex: string
+  size_bytes: number
+  blob_key: string
+  start_byte: Generated<number>
+  created_at: Instant
+  touched_at: Instant
+  damaged_at: InstantOrNull
+}
+type DatastoreUploadTable = {
+  id: string
+  team_id: string
+  owner_id: string
+  via_user_id: string | null
+  for_user_id: string
+  name: string
+  source: Generated<string>
+  visibility: DatastoreVisibility
+  file_count: number | null
+  size_bytes: number | null
+  created_at: Instant
+  expires_at: Instant
+}
+type DatastoreUploadContentTable = { upload_id: string; sha256_hex: string }
+type DatastoreUploadPartTable = {
+  upload_id: string
+  sha256_hex: string
+  start_byte: number
+  size_bytes: number
+  blob_key: string
 }

@@ -1,0 +1,306 @@
+/** The SQL of stored contents and of uploads on their way. */
+import type { DatastoreVisibility } from '@teamgrid/api'
+import { sql } from 'kysely'
+import type { Db } from './store.ts'
+
+export type Content = { sha256Hex: string; sizeBytes: number; blobKey: string; startByte: number }
+
+export type StoredUpload = {
+  id: string
+  teamId: string
+  teamSlug: string
+  ownerId: string
+  viaUserId: string | null
+  forUserId: string
+  name: string
+  source: string
+  visibility: DatastoreVisibility
+  files: number | null
+  sizeBytes: number | null
+  createdAt: Date
+  expiresAt: Date
+}
+
+const uploadQuery = (db: Db) =>
+  db
+    .selectFrom('datastore_uploads as up')
+    .innerJoin('teams as t', 't.id', 'up.team_id')
+    .select([
+      'up.id',
+      'up.team_id as teamId',
+      't.slug as teamSlug',
+      'up.owner_id as ownerId',
+      'up.via_user_id as viaUserId',
+      'up.for_user_id as forUserId',
+      'up.name',
+      'up.source',
+      'up.visibility',
+      'up.file_count as files',
+      'up.size_bytes as sizeBytes',
+      'up.created_at as createdAt',
+      'up.expires_at as expiresAt',
+    ])
+
+export function findUpload(db: Db, id: string): Promise<StoredUpload | undefined> {
+  return uploadQuery(db).where('up.id', '=', id).executeTakeFirst()
+}
+
+export function listUploads(db: Db, ownerId: string): Promise<StoredUpload[]> {
+  return uploadQuery(db).where('up.owner_id', '=', ownerId).orderBy('up.id', 'desc').execute()
+}
+
+export async function insertUpload(trx: Db, upload: Omit<StoredUpload, 'teamSlug'>): Promise<void> {
+  await trx
+    .insertInto('datastore_uploads')
+    .values({
+      id: upload.id,
+      team_id: upload.teamId,
+      owner_id: upload.ownerId,
+      via_user_id: upload.viaUserId,
+      for_user_id: upload.forUserId,
+      name: upload.name,
+      source: upload.source,
+      visibility: upload.visibility,
+      file_count: upload.files,
+      size_bytes: upload.sizeBytes,
+      created_at: upload.createdAt,
+      expires_at: upload.expiresAt,
+    })
+    .execute()
+}
+
+/** @returns false when it is gone. */
+export async function renewUpload(db: Db, id: string, expiresAt: Date): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('datastore_uploads')
+    .set({ expires_at: expiresAt })
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
+}
+
+/** @returns the blobs of its parts, to be removed once that is committed. */
+export async function deleteUpload(trx: Db, id: string): Promise<string[]> {
+  const parts = await trx
+    .selectFrom('datastore_upload_parts')
+    .select('blob_key')
+    .where('upload_id', '=', id)
+    .execute()
+  await trx.deleteFrom('datastore_uploads').where('id', '=', id).execute()
+  return parts.map((part) => part.blob_key)
+}
+
+export async function expiredUploads(db: Db, now: Date, limit: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom('datastore_uploads')
+    .select('id')
+    .where('expires_at', '<', now)
+    .limit(limit)
+    .execute()
+  return rows.map((row) => row.id)
+}
+
+/** Bytes of what an upload has already, and of parts of what it has not. */
+export async function arrivedBytes(db: Db, uploadId: string): Promise<number> {
+  const { rows } = await sql<{ bytes: number }>`
+    select (
+      (select coalesce(sum(c.size_bytes), 0) from datastore_upload_contents uc
+        join datastore_contents c using (sha256_hex) where uc.upload_id = ${uploadId}) +
+      (select coalesce(sum(size_bytes), 0) from datastore_upload_parts where upload_id = ${uploadId})
+    )::bigint as bytes`.execute(db)
+  return rows[0]!.bytes
+}
+
+/**
+ * Grants an upload those of these contents that its owner may read anyway: of team mates' versions that are not
+ * private, of their own, and what it was granted before. That a content is somewhere else says nothing to them: who
+ * names a digest has not proven to have the bytes.
+ */
+export async function grantReadable(
+  db: Db,
+  upload: { id: string; teamId: string; ownerId: string },
+  sha256Hexes: string[],
+  now: Date,
+): Promise<void> {
+  const digests = sql<string[]>`${sha256Hexes}::text[]`
+  await sql`
+    with granted as (
+      insert into datastore_upload_contents (upload_id, sha256_hex)
+      select ${upload.id}::uuid, c.sha256_hex from datastore_contents c
+      where c.sha256_hex = any(${digests}) and c.damaged_at is null and exists (
+        select from datastore_entries e
+        join datastore_versions v on v.id = e.version_id
+        join datastores d on d.id = v.datastore_id
+        where e.sha256_hex = c.sha256_hex and v.deleted_at is null and d.team_id = ${upload.teamId}
+          and (d.visibility <> 'private' or d.owner_id = ${upload.ownerId}))
+      on conflict do nothing)
+    update datastore_contents set touched_at = ${now} where sha256_hex = any(${digests})`.execute(db)
+}
+
+/**
+ * Notes contents whose bytes have arrived and been checked, and grants them to the upload. What is stored already stays
+ * where it is, unless it was damaged.
+ *
+ * @returns whether any of these blobs is needed.
+ */
+export async function insertContents(
+  trx: Db,
+  uploadId: string,
+  contents: readonly Content[],
+  now: Date,
+): Promise<boolean> {
+  const rows = JSON.stringify(
+    contents.map(({ sha256Hex, sizeBytes, blobKey, startByte }) => ({
+      sha256_hex: sha256Hex,
+      size_bytes: sizeBytes,
+      blob_key: blobKey,
+      start_byte: startByte,
+    })),
+  )
+  // In one order everywhere, so that two uploads of the same contents never wait for each other in a circle.
+  const stored = await sql<{ blob_key: string }>`
+    insert into datastore_contents as known (sha256_hex, size_bytes, blob_key, start_byte, touched_at)
+    select distinct on (sha256_hex) sha256_hex, size_bytes, blob_key, start_byte, ${now}::timestamptz
+    from jsonb_to_recordset(${rows}::jsonb) as content
+      (sha256_hex text, size_bytes bigint, blob_key text, start_byte bigint)
+    order by sha256_hex
+    on conflict (sha256_hex) do update set
+      touched_at = excluded.touched_at,
+      blob_key = case when known.damaged_at is null then known.blob_key else excluded.blob_key end,
+      start_byte = case when known.damaged_at is null then known.start_byte else excluded.start_byte end,
+      damaged_at = null
+    returning blob_key`.execute(trx)
+  await sql`
+    insert into datastore_upload_contents (upload_id, sha256_hex)
+    select distinct ${uploadId}::uuid, sha256_hex
+    from jsonb_to_recordset(${rows}::jsonb) as content (sha256_hex text)
+    order by sha256_hex on conflict do nothing`.execute(trx)
+  const sent = new Set(contents.map(({ blobKey }) => blobKey))
+  return stored.rows.some(({ blob_key }) => sent.has(blob_key))
+}
+
+/** Those that an upload may use, with their sizes. */
+export async function grantedSizes(
+  db: Db,
+  uploadId: string,
+  sha256Hexes: string[],
+): Promise<Map<string, number>> {
+  const rows = await db
+    .selectFrom('datastore_upload_contents as uc')
+    .innerJoin('datastore_contents as c', 'c.sha256_hex', 'uc.sha256_hex')
+    .select(['c.sha256_hex', 'c.size_bytes'])
+    .where('uc.upload_id', '=', uploadId)
+    .where('c.damaged_at', 'is', null)
+    .where('uc.sha256_hex', '=', (eb) => eb.fn.any(sql<string[]>`${sha256Hexes}::text[]`))
+    .execute()
+  return new Map(rows.map((row) => [row.sha256_hex, row.size_bytes]))
+}
+
+const contentQuery = (db: Db) =>
+  db
+    .selectFrom('datastore_contents')
+    .select([
+      'sha256_hex as sha256Hex',
+      'size_bytes as sizeBytes',
+      'blob_key as blobKey',
+      'start_byte as startByte',
+      'damaged_at as damagedAt',
+    ])
+
+export function findContent(db: Db, sha256Hex: string) {
+  return contentQuery(db).where('sha256_hex', '=', sha256Hex).executeTakeFirst()
+}
+
+export async function setDamaged(db: Db, sha256Hex: string, blobKey: string, now: Date): Promise<void> {
+  await db
+    .updateTable('datastore_contents')
+    .set({ damaged_at: now })
+    .where('sha256_hex', '=', sha256Hex)
+    .where('blob_key', '=', blobKey)
+    .execute()
+}
+
+export type Part = { sha256Hex: string; startByte: number; sizeBytes: number; blobKey: string }
+
+export async function listParts(db: Db, uploadId: string, sha256Hexes: string[]): Promise<Part[]> {
+  return await db
+    .selectFrom('datastore_upload_parts')
+    .select([
+      'sha256_hex as sha256Hex',
+      'start_byte as startByte',
+      'size_bytes as sizeBytes',
+      'blob_key as blobKey',
+    ])
+    .where('upload_id', '=', uploadId)
+    .where('sha256_hex', '=', (eb) => eb.fn.any(sql<string[]>`${sha256Hexes}::text[]`))
+    .orderBy('start_byte')
+    .execute()
+}
+
+/** @returns false when the part was there. */
+export async function insertPart(db: Db, uploadId: string, part: Part): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('datastore_upload_parts')
+    .values({
+      upload_id: uploadId,
+      sha256_hex: part.sha256Hex,
+      start_byte: part.startByte,
+      size_bytes: part.sizeBytes,
+      blob_key: part.blobKey,
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst()
+  return (numInsertedOrUpdatedRows ?? 0n) > 0n
+}
+
+export async function deleteParts(db: Db, uploadId: string, sha256Hex: string): Promise<void> {
+  await db
+    .deleteFrom('datastore_upload_parts')
+    .where('upload_id', '=', uploadId)
+    .where('sha256_hex', '=', sha256Hex)
+    .execute()
+}
+
+/**
+ * Empties versions that were in the trash for long enough.
+ *
+ * @returns the manifests nobody needs any more.
+ */
+export async function purgeVersions(
+  trx: Db,
+  deletedBefore: Date,
+  now: Date,
+  limit: number,
+): Promise<string[]> {
+  const { rows } = await sql<{ id: string; manifest_key: string }>`
+    update datastore_versions set purged_at = ${now}
+    where id in (
+      select id from datastore_versions
+      where deleted_at < ${deletedBefore} and purged_at is null limit ${limit} for update skip locked)
+    returning id, manifest_key`.execute(trx)
+  for (const { id } of rows) await trx.deleteFrom('datastore_entries').where('version_id', '=', id).execute()
+  return rows.map((row) => row.manifest_key)
+}
+
+/**
+ * Forgets contents that no version and no upload holds and that nobody asked for since `untouchedSince`. An upload
+ * that is just being granted one keeps it: its row refers to the content, so one of the two waits and then sees the other.
+ *
+ * @returns blobs in which nothing is stored any more.
+ */
+export async function forgetContents(trx: Db, untouchedSince: Date, limit: number): Promise<string[]> {
+  const { rows } = await sql<{ blob_key: string }>`
+    with forgotten as (
+      delete from datastore_contents where sha256_hex in (
+        select c.sha256_hex from datastore_contents c
+        where c.touched_at < ${untouchedSince}
+          and not exists (select from datastore_entries e where e.sha256_hex = c.sha256_hex)
+          and not exists (select from datastore_upload_contents u where u.sha256_hex = c.sha256_hex)
+        limit ${limit} for update skip locked)
+      returning sha256_hex, blob_key)
+    select distinct blob_key from forgotten f
+    where not exists (
+      select from datastore_contents c
+      where c.blob_key = f.blob_key and c.sha256_hex not in (select sha256_hex from forgotten))`.execute(trx)
+  return rows.map((row) => row.blob_key)
+}

@@ -1,0 +1,312 @@
+import {
+  type Datastore,
+  type DatastoreDifference,
+  type DatastoreEntry,
+  type DatastoreVersion,
+  GridError,
+  parseDatastoreReference,
+  type StorageOfOwner,
+} from '@teamgrid/api'
+import type { Actor } from '../actor.ts'
+import { mediaTypeOf } from '../lib/media-type.ts'
+import type { BlobClaim } from '../lib/signed.ts'
+import * as contents from './content-store.ts'
+import type { DatastoresDeps } from './deps.ts'
+import * as entries from './entry-store.ts'
+import * as store from './store.ts'
+
+/** How long a deleted version stays in the trash. */
+export const trashDays = 7
+const dayMs = 24 * 60 * 60 * 1000
+const differencesShown = 1000
+/** Datastores of one name that a reference may be about. */
+const candidatesMax = 200
+
+export type Reading = ReturnType<typeof createReading>
+
+export function createReading({ db, access, teams, signed }: DatastoresDeps) {
+  /** @throws GridError not_found */
+  async function readable(actor: Actor, datastoreId: string): Promise<store.StoredDatastore> {
+    return access.allowed(actor, 'datastore:read', store.findDatastore(db, datastoreId))
+  }
+
+  /**
+   * A version whose files the actor may look at.
+   * @throws GridError not_found, forbidden or policy_denied
+   */
+  async function browsable(actor: Actor, datastoreId: string, number: number) {
+    const datastore = await readable(actor, datastoreId)
+    await access.allowed(actor, 'datastore:browse', datastore)
+    const version = await store.findVersion(db, datastore.id, number)
+    if (!version || version.purgedAt) throw await noVersion(datastore, number)
+    if (version.deletedAt)
+      throw new GridError('not_found', `Version ${number} of ${datastore.name} is in the trash`)
+    return { datastore, version }
+  }
+
+  async function noVersion(datastore: store.StoredDatastore, number: number): Promise<GridError> {
+    const there = (await store.listVersions(db, [datastore.id])).filter((each) => !each.deletedAt)
+    const listed =
+      there.length === 0
+        ? 'none'
+        : there
+            .map((each) => each.number)
+            .toReversed()
+            .join(', ')
+    return new GridError('not_found', `${datastore.name} has no version ${number}; it has ${listed}`)
+  }
+
+  async function list(
+    actor: Actor,
+    input: {
+      team?: string | undefined
+      owner?: string | undefined
+      cursor?: string | undefined
+      limit: number
+    },
+  ): Promise<{ items: Datastore[]; nextCursor: string | null }> {
+    const team =
+      input.team === undefined
+        ? undefined
+        : await access.allowed(actor, 'datastore:read', teams.teamGuard(input.team))
+    const teamIds = team ? [team.id] : await access.visibleTeamIds(actor)
+    const organisationToo = team === undefined && actor.kind === 'person'
+    const owner = input.owner === 'me' ? actor.username : input.owner
+    const found = await store.listDatastores(
+      db,
+      {
+        teamIds,
+        organisationToo,
+        ...(owner === undefined ? {} : { owner }),
+        ...(input.cursor === undefined ? {} : { after: input.cursor }),
+      },
+      input.limit,
+    )
+    const last = found.length === input.limit ? found.at(-1)!.id : null
+    return { items: await present(await onlyReadable(actor, found)), nextCursor: last }
+  }
+
+  async function onlyReadable(actor: Actor, found: store.StoredDatastore[]) {
+    const may = await Promise.all(found.map((each) => access.permits(actor, 'datastore:read', each)))
+    return found.filter((_, index) => may[index])
+  }
+
+  async function present(found: store.StoredDatastore[]): Promise<Datastore[]> {
+    const versions = await store.listVersions(
+      db,
+      found.map((each) => each.id),
+    )
+    return found.map((datastore) => ({
+      id: datastore.id,
+      team: datastore.teamSlug,
+      name: datastore.name,
+      owner: datastore.owner,
+      description: datastore.description,
+      visibility: datastore.visibility,
+      createdAt: datastore.createdAt.toISOString(),
+      versions: versions.filter((version) => version.datastoreId === datastore.id).map(shownVersion),
+    }))
+  }
+
+  async function get(actor: Actor, datastoreId: string): Promise<Datastore> {
+    return (await present([await readable(actor, datastoreId)]))[0]!
+  }
+
+  /**
+   * What `[owner:]name[:version]` means: mine first, then my default team's, then any that I may see; without a
+   * version the newest.
+   *
+   * @throws GridError not_found, saying what there is; invalid when it may mean several, listing them.
+   */
+  async function resolve(
+    actor: Actor,
+    ref: string,
+    team?: string,
+  ): Promise<{ datastore: Datastore; version: DatastoreVersion }> {
+    const { owner, name, version } = parseDatastoreReference(ref)
+    const found = await candidates(actor, name, owner === 'me' ? actor.username : owner, team)
+    const one = await chosen(ref, found, actor, owner === null)
+    const [datastore] = await present([one])
+    const alive = datastore!.versions.filter((each) => each.status === 'succeeded')
+    if (version === null) {
+      if (!alive[0]) throw new GridError('not_found', `${one.owner.username}:${name} has no version`)
+      return { datastore: datastore!, version: alive[0] }
+    }
+    const wanted = alive.find((each) => each.number === version)
+    if (!wanted) throw await noVersion(one, version)
+    return { datastore: datastore!, version: wanted }
+  }
+
+  async function candidates(actor: Actor, name: string, owner: string | null, team?: string) {
+    const only = team && (await access.allowed(actor, 'datastore:read', teams.teamGuard(team)))
+    const where = {
+      teamIds: only ? [only.id] : await access.visibleTeamIds(actor),
+      organisationToo: !only && actor.kind === 'person',
+      ...(owner === null ? {} : { owner }),
+    }
+    const found = await onlyReadable(actor, await store.listDatastores(db, { ...where, name }, candidatesMax))
+    if (found.length > 0) return found
+    const others = await onlyReadable(actor, await store.listDatastores(db, where, candidatesMax))
+    const listed = others.slice(0, 10).map((each) => `  ${each.owner.username}:${each.name}`)
+    throw new GridError(
+      'not_found',
+      `There is no datastore "${name}"${owner === null ? '' : ` of ${owner}`}, or it is not yours to see`,
+      listed.length > 0 ? { hint: `There are:\n${listed.join('\n')}` } : {},
+    )
+  }
+
+  async function chosen(ref: string, found: store.StoredDatastore[], actor: Actor, mineFirst: boolean) {
+    const mine = mineFirst ? found.filter((each) => each.ownerId === actor.userId) : []
+    const near = mineFirst ? found.filter((each) => each.teamId === actor.defaultTeamId) : []
+    const best = [mine, near, found].find((some) => some.length > 0)!
+    if (best.length === 1) return best[0]!
+    throw new GridError('invalid', `"${ref}" names ${best.length} datastores`, {
+      hint: `Say which one:\n${best
+        .slice(0, 10)
+        .map((each) => `  ${each.owner.username}:${each.name}  in team ${each.teamSlug}`)
+        .join('\n')}`,
+    })
+  }
+
+  async function files(
+    actor: Actor,
+    input: {
+      datastoreId: string
+      version: number
+      folder: string
+      limit: number
+      cursor?: string | undefined
+    },
+  ): Promise<{ items: DatastoreEntry[]; nextCursor: string | null }> {
+    const { version } = await browsable(actor, input.datastoreId, input.version)
+    const folder = input.folder.replace(/^\/+|\/+$/g, '')
+    const page = await entries.listFolder(db, version.id, folder, {
+      limit: input.limit,
+      ...(input.cursor === undefined ? {} : { after: input.cursor }),
+    })
+    if (page.length === 0 && folder !== '') {
+      const itself = await entries.findEntry(db, version.id, folder)
+      if (itself?.kind !== 'folder') throw new GridError('not_found', `There is no folder ${folder}`)
+    }
+    return {
+      items: page.map(shownEntry),
+      nextCursor: page.length === input.limit ? page.at(-1)!.name : null,
+    }
+  }
+
+  async function file(actor: Actor, datastoreId: string, number: number, path: string) {
+    const { datastore, version } = await browsable(actor, datastoreId, number)
+    const entry = await entries.findEntry(db, version.id, path)
+    if (entry?.kind !== 'file') throw new GridError('not_found', `There is no file ${path}`)
+    const content = (await contents.findContent(db, entry.sha256Hex!))!
+    if (content.damagedAt) {
+      throw new GridError('unavailable', `The stored bytes of ${path} are damaged and are not handed out`, {
+        hint: 'Upload the file again: the same content repairs every version that holds it.',
+      })
+    }
+    const mediaType = mediaTypeOf(path)
+    const claim = { do: 'get', blobKey: content.blobKey, mediaType } as const
+    const slice = { startByte: content.startByte, sizeBytes: content.sizeBytes }
+    const mayDownload = await access.permits(actor, 'datastore:download', datastore)
+    return {
+      ...shownEntry(entry),
+      mediaType,
+      url: link(actor, datastore, { ...claim, slice }, path),
+      downloadUrl: mayDownload ? link(actor, datastore, { ...claim, slice, download: true }, path) : '',
+    }
+  }
+
+  function link(
+    actor: Actor,
+    { teamId, visibility }: store.StoredDatastore,
+    claim: BlobClaim,
+    name: string,
+  ): string {
+    // What is open to the organisation is not lost with a membership.
+    const reader =
+      actor.userId === null || visibility === 'organisation'
+        ? {}
+        : { reader: { userId: actor.userId, teamId } }
+    return actor.origin + signed.sign({ ...claim, ...reader } as BlobClaim, { fileName: name })
+  }
+
+  async function manifest(actor: Actor, datastoreId: string, number: number) {
+    const { datastore, version } = await browsable(actor, datastoreId, number)
+    await access.allowed(actor, 'datastore:download', datastore)
+    const claim = {
+      do: 'get',
+      blobKey: version.manifestKey,
+      mediaType: 'application/gzip',
+      download: true,
+    } as const
+    const name = `${datastore.name}-${number}.jsonl.gz`
+    return { url: link(actor, datastore, claim, name), digest: version.digest }
+  }
+
+  async function difference(
+    actor: Actor,
+    datastoreId: string,
+    number: number,
+    since: number,
+  ): Promise<DatastoreDifference> {
+    const { version: after } = await browsable(actor, datastoreId, number)
+    const { version: before } = await browsable(actor, datastoreId, since)
+    const { counts, entries: differing } = await entries.compareVersions(
+      db,
+      before.id,
+      after.id,
+      differencesShown,
+    )
+    const count = (how: string) => counts.get(how) ?? 0
+    return {
+      added: count('added'),
+      removed: count('removed'),
+      changed: count('changed'),
+      same: count('same'),
+      entries: differing,
+    }
+  }
+
+  async function deletion(actor: Actor, datastoreId: string, number: number) {
+    const { version } = await browsable(actor, datastoreId, number)
+    return {
+      sizeBytes: version.sizeBytes,
+      freesBytes: await entries.bytesOnlyIn(db, version.id),
+      restorableDays: trashDays,
+    }
+  }
+
+  /** Of people whose datastores the actor may see; what is private to others is in nobody's sum. */
+  async function storage(actor: Actor, slug: string): Promise<StorageOfOwner[]> {
+    const team = await access.allowed(actor, 'datastore:read', teams.teamGuard(slug))
+    return (await store.storageByOwner(db, team.id)).map(({ username, name, ...sums }) => ({
+      owner: { username, name },
+      datastores: sums.datastores,
+      versions: sums.versions,
+      sizeBytes: sums.sizeBytes,
+      storedBytes: sums.storedBytes,
+    }))
+  }
+
+  return { readable, list, get, resolve, files, file, manifest, difference, deletion, storage }
+}
+
+function shownVersion(version: store.StoredVersion): DatastoreVersion {
+  return {
+    number: version.number,
+    status: version.deletedAt ? 'deleted' : 'succeeded',
+    digest: version.digest,
+    source: version.source,
+    files: version.files,
+    sizeBytes: version.sizeBytes,
+    createdBy: version.createdBy,
+    createdAt: version.createdAt.toISOString(),
+    restorableUntil: version.deletedAt
+      ? new Date(version.deletedAt.getTime() + trashDays * dayMs).toISOString()
+      : null,
+  }
+}
+
+function shownEntry({ folder: _, ...entry }: entries.Entry): DatastoreEntry {
+  return entry
+}
