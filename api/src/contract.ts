@@ -1,11 +1,13 @@
 import { audit } from './audit.ts'
 import { datastores } from './datastores.ts'
 import { experiments } from './experiments.ts'
+import { organisation } from './organisation.ts'
 import { instance, invitations, me, projects, teams, users } from './teams.ts'
 
 /** Every REST endpoint. Server, web, CLI, tests and the OpenAPI document derive from this value. */
 export const contract = {
   instance,
+  organisation,
   me,
   users,
   teams,

@@ -48,6 +48,8 @@ export type Resource = {
    * viewers do, and use. Default `team`.
    */
   visibility?: 'private' | 'team' | 'organisation'
+  /** Who keeps the private project that it stands in: to them it is not hidden. */
+  keptById?: string | null
   /** Sessions: `none` closes JupyterLab to team mates. Reports: `edit` lets members edit. */
   share?: 'none' | 'team' | 'edit'
   /** The request carries a valid share link to exactly this item. */
@@ -133,7 +135,7 @@ const usableByColleagues: ReadonlySet<Action> = new Set(['datastore:use', 'datas
 function columnsOf(asked: Asked, row: Row<Action> | undefined): Column[] {
   const { subject, action, resource, policy } = asked
   const isContent = row === undefined || row.realm === 'content'
-  const isPrivate = resource.visibility === 'private' && isContent && !isOwner(subject, resource)
+  const isPrivate = resource.visibility === 'private' && isContent && !isKept(subject, resource)
   const standing: Column[] = []
   const role = roleIn(asked)
   if ((role === 'admin' || role === 'member') && isOwner(subject, resource)) standing.push('O')
@@ -167,6 +169,10 @@ function roleIn({ subject: { role }, action, resource }: Asked): TeamRole | null
 function isOwner(subject: Subject, resource: Resource): boolean {
   if (!subject.userId) return false
   return subject.userId === resource.ownerId || subject.userId === resource.createdById
+}
+
+function isKept(subject: Subject, resource: Resource): boolean {
+  return isOwner(subject, resource) || (Boolean(subject.userId) && subject.userId === resource.keptById)
 }
 
 function isOrganisationAdmin(subject: Subject): boolean {

@@ -30,6 +30,8 @@ export const TeamPolicy = z.object({
   overrides: z.record(z.string(), z.union([z.boolean(), z.string()])),
   /** Every switch with its value now. */
   switches: z.record(z.string(), z.union([z.boolean(), z.string()])),
+  /** Switches that the organisation fixed. */
+  locked: z.array(z.string()),
 })
 
 export const Team = z.object({
@@ -54,6 +56,8 @@ export const Me = z.object({
   user: User,
   /** Slug of the team that gets work which names none. */
   defaultTeam: z.string(),
+  /** Set when joining a team made it the place for new work, until the person keeps that or takes it back. */
+  defaultTeamSwitch: z.object({ from: z.string(), to: z.string(), at: Instant }).nullable(),
   teams: z.array(Team),
   via: z.enum(['cookie', 'key', 'operator']),
 })
@@ -83,6 +87,10 @@ export const NewApiKey = ApiKey.extend({ secret: z.string() })
 export const Invitation = z.object({
   id: Id,
   email: z.string().nullable(),
+  /** Whom it is for, when it names an account. */
+  person: Person.nullable(),
+  /** When it was last sent by mail; null: never, so hand the link over. */
+  sentAt: Instant.nullable(),
   role: TeamRole,
   createdBy: Person.nullable(),
   createdAt: Instant,
@@ -90,14 +98,63 @@ export const Invitation = z.object({
   state: z.enum(['pending', 'accepted', 'revoked', 'expired']),
 })
 export type Invitation = z.infer<typeof Invitation>
-/** The link is in this answer and never again. */
-export const NewInvitation = Invitation.extend({ url: z.string() })
+/** The link is in this answer and never again. `mail` tells what became of the message. */
+export const NewInvitation = Invitation.extend({
+  url: z.string(),
+  mail: z.object({ state: z.enum(['sent', 'no address', 'no mail server', 'failed']), says: z.string() }),
+})
+export type NewInvitation = z.infer<typeof NewInvitation>
+/** What somebody who is invited sees. */
+export const MyInvitation = z.object({
+  id: Id,
+  team: z.string(),
+  teamName: z.string(),
+  role: TeamRole,
+  invitedBy: Person.nullable(),
+  expiresAt: Instant,
+})
+export type MyInvitation = z.infer<typeof MyInvitation>
+
+/** What removing somebody does, listed before it is done. Each line is a sentence to read. */
+export const Removal = z.object({
+  username: z.string(),
+  stops: z.array(z.string()),
+  ends: z.array(z.string()),
+  stays: z.array(z.string()),
+  /** Why it cannot be done now, if so. */
+  refused: z.string().nullable(),
+})
+export type Removal = z.infer<typeof Removal>
+
+/** Why somebody can see something, in one sentence. */
+export const Why = z.object({ person: z.string(), thing: z.string(), sees: z.boolean(), sentence: z.string() })
+export type Why = z.infer<typeof Why>
+
+export const TeamPrivacy = z.object({
+  /** What a project is when it is made. */
+  newProjects: z.enum(['team', 'private']),
+  /** Whether clients save code unless told otherwise. */
+  codeSaving: z.boolean(),
+  projects: z.array(
+    z.object({
+      name: z.string(),
+      /** `private`: only who made it, and the admins. */
+      visibility: z.enum(['team', 'private']),
+      createdBy: Person.nullable(),
+      /** Whether the caller may change it. */
+      mayChange: z.boolean(),
+    }),
+  ),
+})
+export type TeamPrivacy = z.infer<typeof TeamPrivacy>
 
 export const Project = z.object({
   id: Id,
   team: z.string(),
   name: z.string(),
   description: z.string(),
+  /** `private`: only who made it, and the admins. */
+  visibility: z.enum(['team', 'private']),
   createdBy: Person.nullable(),
   createdAt: Instant,
   /** When an experiment in it last changed. */
@@ -208,9 +265,39 @@ export const me = {
   change: endpoint
     .route({ method: 'PATCH', path: '/me', summary: 'Change my name or default team', tags: ['me'] })
     .input(
-      z.object({ name: z.string().trim().min(1).max(200).optional(), defaultTeam: z.string().optional() }),
+      z.object({
+        name: z.string().trim().min(1).max(200).optional(),
+        /** Naming one also settles `defaultTeamSwitch`. */
+        defaultTeam: z.string().optional(),
+      }),
     )
     .output(Me),
+  invitations: endpoint
+    .route({
+      method: 'GET',
+      path: '/me/invitations',
+      summary: 'Open invitations to me, by name or by my address',
+      tags: ['me'],
+    })
+    .output(z.array(MyInvitation)),
+  acceptInvitation: endpoint
+    .route({
+      method: 'POST',
+      path: '/me/invitations/{invitationId}/accept',
+      summary: 'Join the team',
+      tags: ['me'],
+    })
+    .input(z.object({ invitationId: Id }))
+    .output(Team),
+  declineInvitation: endpoint
+    .route({
+      method: 'POST',
+      path: '/me/invitations/{invitationId}/decline',
+      summary: 'Turn an invitation down',
+      tags: ['me'],
+    })
+    .input(z.object({ invitationId: Id }))
+    .output(Ok),
   keys: endpoint
     .route({ method: 'GET', path: '/me/keys', summary: 'My API keys', tags: ['me'] })
     .output(z.array(ApiKey)),
@@ -398,6 +485,8 @@ export const teams = {
     .input(
       team.extend({
         email: z.email().optional(),
+        /** Of an account; they see it when they sign in. */
+        username: z.string().optional(),
         role: z.enum(['admin', 'member', 'viewer']).default('member'),
         expiresInDays: z.number().int().min(1).max(90).default(7),
       }),
@@ -412,6 +501,85 @@ export const teams = {
     })
     .input(team.extend({ invitationId: Id }))
     .output(Ok),
+  resendInvitation: endpoint
+    .route({
+      method: 'POST',
+      path: '/teams/{team}/invitations/{invitationId}/resend',
+      summary: 'Send an invitation again, with a new link and a new term; the old link ends',
+      tags: ['teams'],
+    })
+    .input(team.extend({ invitationId: Id }))
+    .output(NewInvitation),
+  removal: endpoint
+    .route({
+      method: 'GET',
+      path: '/teams/{team}/members/{username}/removal',
+      summary: 'What removing a member would stop, end and leave',
+      tags: ['teams'],
+    })
+    .input(member)
+    .output(Removal),
+  formerMembers: endpoint
+    .route({
+      method: 'GET',
+      path: '/teams/{team}/former-members',
+      summary: 'Who left or was removed, and how much bears their name',
+      tags: ['teams'],
+    })
+    .input(team)
+    .output(
+      z.array(
+        Person.extend({ leftAt: Instant, experiments: z.number(), projects: z.number() }),
+      ),
+    ),
+  reassign: endpoint
+    .route({
+      method: 'POST',
+      path: '/teams/{team}/members/{username}/reassign',
+      summary: 'Give what a former member made to a member',
+      tags: ['teams'],
+    })
+    .input(member.extend({ to: z.string() }))
+    .output(z.object({ experiments: z.number(), projects: z.number() })),
+  why: endpoint
+    .route({
+      method: 'GET',
+      path: '/teams/{team}/why',
+      summary: 'Why somebody can, or cannot, see the team, a project or an experiment',
+      tags: ['teams'],
+    })
+    .input(
+      team.extend({
+        person: z.string(),
+        project: z.string().optional(),
+        experiment: z.string().optional(),
+      }),
+    )
+    .output(Why),
+  privacy: endpoint
+    .route({
+      method: 'GET',
+      path: '/teams/{team}/privacy',
+      summary: 'Privacy settings of a team and its projects',
+      tags: ['teams'],
+    })
+    .input(team)
+    .output(TeamPrivacy),
+  setPrivacy: endpoint
+    .route({
+      method: 'PATCH',
+      path: '/teams/{team}/privacy',
+      summary: 'Change privacy settings of a team or of one of its projects',
+      tags: ['teams'],
+    })
+    .input(
+      team.extend({
+        newProjects: z.enum(['team', 'private']).optional(),
+        codeSaving: z.boolean().optional(),
+        project: z.object({ name: z.string(), visibility: z.enum(['team', 'private']) }).optional(),
+      }),
+    )
+    .output(TeamPrivacy),
   createServiceAccount: endpoint
     .route({
       method: 'POST',
@@ -448,6 +616,15 @@ export const teams = {
     })
     .input(member.extend({ keyId: Id }))
     .output(Ok),
+  rotateServiceKey: endpoint
+    .route({
+      method: 'POST',
+      path: '/teams/{team}/service-accounts/{username}/keys/{keyId}/rotate',
+      summary: 'Replace a key of a service account: the old one ends, the new one is shown once',
+      tags: ['teams'],
+    })
+    .input(member.extend({ keyId: Id }))
+    .output(NewApiKey),
   activity: endpoint
     .route({ method: 'GET', path: '/teams/{team}/activity', summary: 'Who did what', tags: ['teams'] })
     .input(team.extend(PageInput.shape))
@@ -470,7 +647,11 @@ export const invitations = {
         role: TeamRole,
         invitedBy: Person.nullable(),
         email: z.string().nullable(),
+        /** The account it names, if any. */
+        username: z.string().nullable(),
         expiresAt: Instant,
+        /** Whether the caller may accept it, signed in as they are; null for nobody. */
+        fits: z.boolean().nullable(),
       }),
     ),
   accept: endpoint

@@ -2,23 +2,40 @@ import {
   type Action,
   can,
   codeOf,
+  findRow,
   GridError,
   type KeyScope,
   type Policy,
+  type PolicySwitches,
   type Refused,
   resolvePolicy,
   type Resource,
   type Subject,
+  type Verdict,
 } from '@teamgrid/api'
-import type { Kysely } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
+import { record } from './activity.ts'
 import type { Actor, Guarded, TeamRules } from './actor.ts'
 import type { LinkHolder } from './lib/signed.ts'
 import type { Database } from './stores/postgres/schema.ts'
 
 export type Access = ReturnType<typeof createAccess>
 
-/** The one place where permission is enforced: every use case begins with `allowed`, every list with `visibleTeamIds`. */
+/** What the organisation fixed is read again after so long; the process that changes it forgets it at once. */
+const locksMs = 1000
+/** Somebody from outside who looks at the same thing again is not written down again for so long. */
+const sameLookMs = 60 * 60 * 1000
+/** Looks remembered, so that memory has an end; past it the oldest are written down again. */
+const looksMax = 10_000
+
+/**
+ * The one place where permission is enforced: every use case begins with `allowed`, every list with `visibleTeamIds`
+ * (teams) or `contentTeamIds` (what is in them).
+ */
 export function createAccess({ db }: { db: Kysely<Database> }) {
+  let locks: { at: number; read: Promise<Locks> } | undefined
+  const looks = new Map<string, number>()
+
   /**
    * Loads and proves in one step.
    *
@@ -34,20 +51,40 @@ export function createAccess({ db }: { db: Kysely<Database> }) {
   ): Promise<Thing> {
     const thing = await found
     if (thing === undefined) throw hidden(actor)
-    const refused = await refusalOf(actor, action, thing)
-    if (refused === undefined) return thing
-    if (codeOf(refused) === 'not_found') throw hidden(actor)
+    const verdict = await verdictOn(actor, action, thing)
+    if (verdict.allowed) {
+      if (verdict.audited && findRow(action)?.effect === 'read') await noteLook(actor, action, thing)
+      return thing
+    }
+    if (codeOf(verdict) === 'not_found') throw hidden(actor)
     throw await explain(actor, action, thing)
   }
 
   async function permits(actor: Actor, action: Action, thing: Guarded): Promise<boolean> {
-    return (await refusalOf(actor, action, thing)) === undefined
+    return (await verdictOn(actor, action, thing)).allowed
   }
 
-  async function refusalOf(actor: Actor, action: Action, thing: Guarded): Promise<Refused | undefined> {
+  async function verdictOn(actor: Actor, action: Action, thing: Guarded): Promise<Verdict> {
     const { policy, isPersonalTeam } = await rulesOf(thing)
-    const verdict = can(subjectOf(actor, thing.teamId), action, resourceOf(thing, isPersonalTeam), policy)
-    return verdict.allowed ? undefined : verdict
+    return can(subjectOf(actor, thing.teamId), action, resourceOf(thing, isPersonalTeam), policy)
+  }
+
+  /** An organisation admin looked into a team they are not in: written down before they see it, once an hour a thing. */
+  async function noteLook(actor: Actor, action: Action, thing: Guarded): Promise<void> {
+    const key = [actor.userId ?? actor.via, thing.teamId, thing.kind, thing.label].join(' ')
+    const now = Date.now()
+    if (now - (looks.get(key) ?? -Infinity) < sameLookMs) return
+    await db.transaction().execute((trx) =>
+      record(trx, actor, 'org:look', {
+        teamId: thing.teamId,
+        kind: thing.kind,
+        id: thing.experimentId ?? thing.teamId,
+        details: { name: thing.label, action },
+      }),
+    )
+    looks.delete(key)
+    looks.set(key, now)
+    if (looks.size > looksMax) looks.delete(looks.keys().next().value!)
   }
 
   /** The refusal again, with the names of who owns the thing and who can help. */
@@ -81,7 +118,23 @@ export function createAccess({ db }: { db: Kysely<Database> }) {
   }
 
   async function rulesOf({ teamId, teamRules }: Guarded): Promise<Rules> {
-    return teamRules ? rulesIn(teamRules) : await policyOf(teamId)
+    return teamRules ? rulesIn(teamRules, await policyLocks()) : await policyOf(teamId)
+  }
+
+  /** The switches that the organisation fixed for every team. */
+  async function policyLocks(): Promise<Locks> {
+    const now = Date.now()
+    if (locks === undefined || now - locks.at > locksMs) {
+      const read = db
+        .selectFrom('instance')
+        .select('policy_locks')
+        .executeTakeFirst()
+        .then((row) => (row?.policy_locks ?? {}) as Locks)
+      locks = { at: now, read }
+      // What could not be read is not remembered.
+      read.catch(() => (locks = undefined))
+    }
+    return locks.read
   }
 
   async function policyOf(teamId: string): Promise<Rules> {
@@ -91,18 +144,61 @@ export function createAccess({ db }: { db: Kysely<Database> }) {
       .where('id', '=', teamId)
       .executeTakeFirst()
     if (!team) throw new GridError('not_found')
-    return rulesIn(team)
+    return rulesIn(team, await policyLocks())
   }
 
   /** Proves an act on the organisation itself: users, settings, new teams. */
-  function allowedInOrganisation(actor: Actor, action: Action): void {
-    const verdict = can(subjectOf(actor, null), action, { teamId: null }, resolvePolicy())
-    if (verdict.allowed) return
+  async function allowedInOrganisation(actor: Actor, action: Action): Promise<void> {
+    const refused = await refusalInOrganisation(actor, action)
+    if (refused === undefined) return
     if (actor.kind === 'anonymous') throw hidden(actor)
-    throw new GridError(codeOf(verdict), verdict.sentence)
+    throw new GridError(
+      codeOf(refused),
+      refused.sentence,
+      refused.policy === undefined ? {} : { policy: refused.policy, admins: await organisationAdmins() },
+    )
   }
 
-  /** Teams whose things the actor may list. */
+  async function refusalInOrganisation(actor: Actor, action: Action): Promise<Refused | undefined> {
+    const policy = resolvePolicy('default', {}, await policyLocks())
+    const verdict = can(subjectOf(actor, null), action, { teamId: null }, policy)
+    return verdict.allowed ? undefined : verdict
+  }
+
+  async function organisationAdmins(): Promise<string[]> {
+    const rows = await db
+      .selectFrom('users')
+      .select('username')
+      .where('organisation_role', '=', 'admin')
+      .where('disabled_at', 'is', null)
+      .orderBy('username')
+      .limit(10)
+      .execute()
+    return rows.map((row) => row.username)
+  }
+
+  /** Teams whose content the actor may list: theirs, and all others while the organisation lets its admins look. */
+  async function contentTeamIds(actor: Actor): Promise<string[]> {
+    const visible = await visibleTeamIds(actor)
+    if (resolvePolicy('default', {}, await policyLocks()).switches.org_admin_sees_content) return visible
+    return visible.filter((teamId) => actor.memberships.has(teamId))
+  }
+
+  /**
+   * For lists: which projects the actor may see in teams whose content they may, as a condition on the table of projects.
+   *
+   * @param p what the query calls that table.
+   */
+  async function visibleProjects(actor: Actor, p = 'p'): Promise<RawBuilder<boolean>> {
+    const administered = [...actor.memberships].flatMap(([teamId, { role }]) =>
+      role === 'admin' ? [teamId] : [],
+    )
+    const ofOrganisation = (await contentTeamIds(actor)).filter((teamId) => !actor.memberships.has(teamId))
+    return sql<boolean>`(${sql.ref(`${p}.visibility`)} = 'team' or ${sql.ref(`${p}.created_by`)} = ${actor.userId}
+      or ${sql.ref(`${p}.team_id`)} = any(${[...administered, ...ofOrganisation]}::uuid[]))`
+  }
+
+  /** Teams that the actor may list. */
   async function visibleTeamIds(actor: Actor): Promise<string[]> {
     // The key of one job reaches its experiment and no list; a key reaches nothing where its person is view-only.
     if (actor.scope !== 'user') return []
@@ -123,23 +219,40 @@ export function createAccess({ db }: { db: Kysely<Database> }) {
       .leftJoin('memberships', (join) =>
         join.onRef('memberships.user_id', '=', 'users.id').on('memberships.team_id', '=', teamId),
       )
-      .select(['memberships.role', 'users.organisation_role'])
+      .leftJoin('teams', (join) => join.on('teams.id', '=', teamId))
+      .select(['memberships.role', 'users.organisation_role', 'teams.kind'])
       .where('users.id', '=', userId)
       .where('users.disabled_at', 'is', null)
       .executeTakeFirst()
     if (found === undefined) return false
-    if (found.organisation_role === 'admin') return true
-    return found.role !== null && (how === 'read' || found.role !== 'viewer')
+    if (found.role !== null && (how === 'read' || found.role !== 'viewer')) return true
+    if (found.organisation_role !== 'admin' || found.kind !== 'team') return false
+    return resolvePolicy('default', {}, await policyLocks()).switches.org_admin_sees_content
   }
 
-  return { allowed, permits, mayStillUse, allowedInOrganisation, visibleTeamIds, policyOf }
+  return {
+    allowed,
+    permits,
+    verdictOn,
+    mayStillUse,
+    allowedInOrganisation,
+    refusalInOrganisation,
+    visibleTeamIds,
+    contentTeamIds,
+    visibleProjects,
+    policyOf,
+    policyLocks,
+    /** To be called after the organisation changed what it fixed. */
+    forgetLocks: () => void (locks = undefined),
+  }
 }
 
+type Locks = Partial<PolicySwitches>
 type Rules = { policy: Policy; isPersonalTeam: boolean }
 
-function rulesIn({ policy_preset, policy_overrides, kind }: TeamRules): Rules {
+function rulesIn({ policy_preset, policy_overrides, kind }: TeamRules, locks: Locks): Rules {
   return {
-    policy: resolvePolicy(policy_preset as Policy['preset'], policy_overrides),
+    policy: resolvePolicy(policy_preset as Policy['preset'], policy_overrides, locks),
     isPersonalTeam: kind === 'personal',
   }
 }
@@ -148,7 +261,7 @@ function rulesIn({ policy_preset, policy_overrides, kind }: TeamRules): Rules {
 export function subjectOf(actor: Actor, teamId: string | null): Subject {
   return {
     userId: actor.userId,
-    role: teamId === null ? null : (actor.memberships.get(teamId)?.role ?? null),
+    role: teamId === null ? roleInOrganisation(actor) : (actor.memberships.get(teamId)?.role ?? null),
     orgRole: actor.kind === 'person' ? actor.organisationRole : null,
     isOperator: actor.kind === 'operator',
     via: actor.client,
@@ -156,7 +269,16 @@ export function subjectOf(actor: Actor, teamId: string | null): Subject {
   }
 }
 
+/** To the organisation, the admin of any team that is not just their own is a team admin; other roles say nothing. */
+function roleInOrganisation(actor: Actor): Subject['role'] {
+  const isTeamAdmin = [...actor.memberships.values()].some(
+    ({ role, kind }) => kind === 'team' && role === 'admin',
+  )
+  return actor.kind === 'person' && isTeamAdmin ? 'admin' : null
+}
+
 function resourceOf(thing: Guarded, isPersonalTeam: boolean): Resource {
+  const { share, visibility, keptById, isMoved, openedByLink, policyKey, clusterOf, experimentId } = thing
   return {
     teamId: thing.teamId,
     ownerId: thing.ownerId,
@@ -164,8 +286,14 @@ function resourceOf(thing: Guarded, isPersonalTeam: boolean): Resource {
     isPersonalTeam,
     kind: thing.kind,
     name: thing.label,
-    ...(thing.visibility === undefined ? {} : { visibility: thing.visibility }),
-    ...(thing.experimentId === undefined ? {} : { experimentId: thing.experimentId }),
+    ...(experimentId === undefined ? {} : { experimentId }),
+    ...(share === undefined ? {} : { share }),
+    ...(visibility === undefined ? {} : { visibility }),
+    ...(keptById === undefined ? {} : { keptById }),
+    ...(isMoved === undefined ? {} : { isMoved }),
+    ...(openedByLink === undefined ? {} : { openedByLink }),
+    ...(policyKey === undefined ? {} : { policyKey }),
+    ...(clusterOf === undefined ? {} : { clusterOf }),
   }
 }
 

@@ -1,4 +1,4 @@
-import type { OrganisationRole, TeamRole } from '@teamgrid/api'
+import type { OrganisationRole, Resource, TeamRole } from '@teamgrid/api'
 
 export type Membership = { role: TeamRole; slug: string; kind: 'team' | 'personal' }
 
@@ -50,4 +50,4 @@ export type Guarded = {
   /** For refusals: `experiment`, `project` … and how people call it. */
   kind: string
   label: string
-}
+} & Pick<Resource, 'share' | 'visibility' | 'keptById' | 'isMoved' | 'openedByLink' | 'policyKey' | 'clusterOf'>

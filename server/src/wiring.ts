@@ -27,6 +27,7 @@ import {
   instanceRoutes,
   invitationRoutes,
   meRoutes,
+  organisationRoutes,
   projectRoutes,
   teamRoutes,
   userRoutes,
@@ -80,6 +81,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
   const app: FastifyInstance = await createApp({
     router: {
       instance: instanceRoutes(teams, version),
+      organisation: organisationRoutes(teams),
       me: meRoutes(teams),
       users: userRoutes(teams),
       teams: teamRoutes(teams),

@@ -11,6 +11,9 @@ export type StoredCollection = {
   projectId: string
   projectName: string
   projectNumber: number
+  /** Of the project: `private` ones are their maker's and the admins' alone. */
+  visibility: 'team' | 'private'
+  keptById: string | null
   teamId: string
   teamSlug: string
   name: string

@@ -76,7 +76,14 @@ export function createReading(deps: ArtifactsDeps, { seen }: Permission) {
   }
 
   async function listCollections(actor: Actor, project: Project, type?: string): Promise<StoredCollection[]> {
-    const guard = { teamId: project.teamId, ownerId: null, kind: 'project', label: '' }
+    const guard = {
+      teamId: project.teamId,
+      ownerId: null,
+      visibility: project.visibility ?? ('team' as const),
+      keptById: project.keptById ?? null,
+      kind: 'project',
+      label: '',
+    }
     if (!(await access.permits(actor, 'artifact:read', guard))) return []
     return store.listCollections(db, project.id, type)
   }
@@ -145,7 +152,7 @@ export function createReading(deps: ArtifactsDeps, { seen }: Permission) {
   ): Promise<store.ListedVersions> {
     return store.listVersions(
       db,
-      { producerId: experiment.id, teamIds: await access.visibleTeamIds(actor) },
+      { producerId: experiment.id, teamIds: await access.contentTeamIds(actor), projects: await access.visibleProjects(actor) },
       page,
     )
   }
@@ -157,7 +164,7 @@ export function createReading(deps: ArtifactsDeps, { seen }: Permission) {
   ): Promise<store.ListedVersions> {
     return store.listVersions(
       db,
-      { usedBy: experiment.id, teamIds: await access.visibleTeamIds(actor) },
+      { usedBy: experiment.id, teamIds: await access.contentTeamIds(actor), projects: await access.visibleProjects(actor) },
       page,
     )
   }
@@ -297,5 +304,6 @@ export function createReading(deps: ArtifactsDeps, { seen }: Permission) {
 }
 
 export function guardOf(collection: StoredCollection) {
-  return { teamId: collection.teamId, ownerId: null, kind: 'artifact', label: collection.name }
+  const { teamId, visibility, keptById, name } = collection
+  return { teamId, ownerId: null, visibility, keptById, kind: 'artifact', label: name }
 }

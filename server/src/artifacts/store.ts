@@ -1,5 +1,5 @@
 /** The SQL of artifacts. Rows become the shapes of `artifact.ts` and `manifest.ts` here and nowhere else. */
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Database } from '../stores/postgres/schema.ts'
 import type { ArtifactState, StoredArtifact, StoredCollection, VersionRef } from './artifact.ts'
 
@@ -24,6 +24,8 @@ function artifactQuery(db: Db) {
       'c.updated_at as c_updated_at',
       'p.name as p_name',
       'p.number as p_number',
+      'p.visibility as p_visibility',
+      'p.created_by as p_created_by',
       't.id as t_id',
       't.slug as t_slug',
       'u.username as u_username',
@@ -43,6 +45,8 @@ function artifactOf(row: ArtifactRow): StoredArtifact {
     ownerId: row.created_by,
     createdById: row.via_user_id,
     ...(row.experiment_id === null ? {} : { experimentId: row.experiment_id }),
+    visibility: row.p_visibility,
+    keptById: row.p_created_by,
     kind: 'artifact',
     label: row.version_index === null ? row.c_name : `${row.c_name}:v${row.version_index}`,
     id: row.id,
@@ -51,6 +55,8 @@ function artifactOf(row: ArtifactRow): StoredArtifact {
       projectId: row.c_project_id,
       projectName: row.p_name,
       projectNumber: row.p_number,
+      visibility: row.p_visibility,
+      keptById: row.p_created_by,
       teamId: row.t_id,
       teamSlug: row.t_slug,
       name: row.c_name,
@@ -148,6 +154,8 @@ export type VersionFilter = {
   usedBy?: string
   /** Only these teams' versions. */
   teamIds: string[]
+  /** Which projects count, as a condition on `p`; all if absent. */
+  projects?: RawBuilder<boolean>
 }
 
 export type VersionPage = { offset?: number; limit: number; oldestFirst?: boolean }
@@ -160,6 +168,7 @@ export async function listVersions(
 ): Promise<ListedVersions> {
   if (filter.teamIds.length === 0) return { artifacts: [], total: 0 }
   let query = artifactQuery(db).where('a.state', '=', 'committed').where('p.team_id', 'in', filter.teamIds)
+  if (filter.projects !== undefined) query = query.where(filter.projects)
   if (filter.collectionId !== undefined) query = query.where('a.collection_id', '=', filter.collectionId)
   if (filter.producerId !== undefined) query = query.where('a.experiment_id', '=', filter.producerId)
   if (filter.usedBy !== undefined) {
@@ -190,6 +199,8 @@ const collectionQuery = (db: Db) =>
       'c.project_id as projectId',
       'p.name as projectName',
       'p.number as projectNumber',
+      'p.visibility',
+      'p.created_by as keptById',
       't.id as teamId',
       't.slug as teamSlug',
       'c.name',

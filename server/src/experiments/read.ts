@@ -304,6 +304,7 @@ export function createReader(
       ])
       .where('alerts.team_id', '=', found.teamId)
       .where('experiments.deleted_at', 'is', null)
+      .where(await access.visibleProjects(actor, 'projects'))
       .orderBy('alerts.id', 'desc')
       .limit(input.limit + 1)
     if (input.project !== undefined)

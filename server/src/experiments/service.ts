@@ -6,6 +6,7 @@ import { createFiles } from './files.ts'
 import { createLife } from './life.ts'
 import { createPurge } from './purge.ts'
 import { createReader } from './read.ts'
+import { createReassigning } from './reassign.ts'
 import { createRebuild } from './rebuild.ts'
 import { createStatus } from './status.ts'
 import { allWithDatabase, withDatabase } from './trouble.ts'
@@ -19,6 +20,7 @@ export function createExperiments(deps: ExperimentsDeps) {
   const parts: Parts = { ...deps, facts: createFactWriter(deps) }
   const { purge, noteProject } = createPurge(parts)
   deps.teams.onProjectDelete(noteProject)
+  deps.teams.onReassign(createReassigning(parts))
   const { change, removeNamed, ...life } = createLife({ ...parts, purge })
   const files = createFiles(parts)
   const { details, ...reader } = createReader(parts, files)

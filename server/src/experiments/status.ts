@@ -40,6 +40,7 @@ export function createStatus({ db, access, teams }: Pick<Parts, 'db' | 'access' 
       ],
       sql` and `,
     )
+    const seen = await seenBy(actor)
     const count = (states: RawBuilder<unknown>) => sql`count(*) filter (where e.state in (${states}))`
     const isActive = sql`running + queued > 0`
     const { rows } = await sql<Counts & { inactive: number; newest: string | null }>`
@@ -51,8 +52,8 @@ export function createStatus({ db, access, teams }: Pick<Parts, 'db' | 'access' 
           ${count(sql`'finished'`)} as completed,
           ${count(sql`'failed', 'crashed'`)} as failed,
           ${count(sql`'killed', 'preempted'`)} as stopped
-        from experiments e join users c on c.id = e.created_by
-        where ${where}
+        from experiments e join users c on c.id = e.created_by join projects p on p.id = e.project_id
+        where ${where} and ${seen}
         group by e.project_id, e.created_by, e.group_name, case when e.group_name is null then e.id end
       )
       select inactive, page.* from (select count(*) filter (where not (${isActive})) as inactive from runs) counted
@@ -87,7 +88,7 @@ export function createStatus({ db, access, teams }: Pick<Parts, 'db' | 'access' 
    */
   async function resolve(actor: Actor, { ref, team }: { ref: string; team?: string }): Promise<Experiment[]> {
     const teamIds = await teamIdsOf(actor, team)
-    const inTeams = sql`e.team_id = any(${teamIds}::uuid[])`
+    const inTeams = sql`e.team_id = any(${teamIds}::uuid[]) and ${await seenBy(actor)}`
     const path = /^([^/]+)\/([^/]+)\/([^/]+)$/.exec(ref)
     if (path) {
       const [, teamSlug, project, slug] = path
@@ -157,8 +158,13 @@ export function createStatus({ db, access, teams }: Pick<Parts, 'db' | 'access' 
     return selectExperiments(db, where, sql`order by e.id desc limit ${experimentsOfRunMax}`, withoutContent)
   }
 
+  /** One's own, and what stands in projects that one may see. */
+  async function seenBy(actor: Actor): Promise<RawBuilder<unknown>> {
+    return sql`(e.created_by = ${actor.userId} or ${await access.visibleProjects(actor)})`
+  }
+
   async function teamIdsOf(actor: Actor, slug: string | undefined): Promise<string[]> {
-    const visible = await access.visibleTeamIds(actor)
+    const visible = await access.contentTeamIds(actor)
     if (slug === undefined) return visible
     const team = await teams.findTeam(slug)
     if (!team || !visible.includes(team.id))

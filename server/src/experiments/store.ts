@@ -18,6 +18,8 @@ type Row = {
   policy_preset: string
   policy_overrides: TeamRules['policy_overrides']
   team_kind: TeamRules['kind']
+  project_visibility: 'team' | 'private'
+  project_owner_id: string | null
   slug: string
   name: string
   state: ExperimentState
@@ -53,7 +55,8 @@ type Row = {
 
 export const slimColumns = sql`
   e.id, e.project_id, p.name as project_name, p.number as project_number, e.team_id, t.slug as team_slug,
-  t.policy_preset, t.policy_overrides, t.kind as team_kind,
+  t.policy_preset, t.policy_overrides, t.kind as team_kind, p.visibility as project_visibility,
+  p.created_by as project_owner_id,
   e.slug, e.name, e.state, e.exit_code,
   c.id as creator_id, c.username as creator_username, c.name as creator_name, c.email as creator_email,
   v.id as via_id, v.username as via_username, v.name as via_name,
@@ -168,6 +171,8 @@ function guardOf(row: Row): Guarded {
     ownerId: row.creator_id,
     createdById: row.via_id,
     experimentId: row.id,
+    visibility: row.project_visibility,
+    keptById: row.project_owner_id,
     kind: 'experiment',
     label: row.name,
   }

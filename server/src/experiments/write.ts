@@ -90,7 +90,11 @@ export function createWriter({ db, access, teams, facts, events, clock }: Parts)
     slug: string,
     input: UpsertExperiment,
   ): Promise<StoredExperiment | undefined> {
-    await access.allowed(actor, 'experiment:create', guardOf({ id: project.teamId, slug: project.teamSlug }))
+    await access.allowed(actor, 'experiment:create', {
+      ...guardOf({ id: project.teamId, slug: project.teamSlug }),
+      visibility: project.visibility ?? 'team',
+      keptById: project.ownerId,
+    })
     if (actor.userId === null)
       throw new GridError(
         'forbidden',

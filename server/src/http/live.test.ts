@@ -17,7 +17,7 @@ test('a reader that stands still and is turned away cannot take the server down'
   await app.register(
     liveEdge({
       events,
-      access: { visibleTeamIds: async () => ['team'] } as never,
+      access: { contentTeamIds: async () => ['team'] } as never,
       authenticate: async () => {
         asked += 1
         return isKnown ? somebody : anonymous('http://teamgrid.test')

@@ -23,7 +23,7 @@ export function liveEdge(deps: {
       const actor = await deps.authenticate(request)
       if (actor.kind === 'anonymous') throw new GridError('unauthenticated')
       if (streams >= streamsMax) throw new GridError('overloaded', undefined, { retryAfterSeconds: 10 })
-      let visible = new Set(await deps.access.visibleTeamIds(actor))
+      let visible = new Set(await deps.access.contentTeamIds(actor))
       const pending = new Map<string, Event>()
       let timer: NodeJS.Timeout | undefined
 
@@ -62,7 +62,7 @@ export function liveEdge(deps: {
           .authenticate(request)
           .catch(() => ({ ...actor, kind: 'anonymous' as const }))
         if (again.kind === 'anonymous') return leave()
-        visible = new Set(await deps.access.visibleTeamIds(again))
+        visible = new Set(await deps.access.contentTeamIds(again))
         say(': \n\n')
       }
       const proveQuietly = () => {

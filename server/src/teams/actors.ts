@@ -113,30 +113,45 @@ export function createActors({ db, clock }: { db: Kysely<Database>; clock: Clock
   }
 
   /**
-   * The named member of the service account's team. A name nobody has is nobody: the work stays the account's own.
+   * The named member of the service account's team. A name that nobody in the team has, or had, is nobody: the work stays
+   * the account's own, and whether such a person exists elsewhere is not told.
    *
-   * @throws GridError forbidden for somebody who is not, or no longer, a member: work must not go on in their name.
+   * @throws GridError forbidden for somebody who was a member, or may not work: nothing must go on in their name.
    */
   async function attribution(memberships: Map<string, Membership>, { username, email }: Arrival) {
     if (!username && !email) return null
     const user = username ? await findUser(db, username) : await findUserByEmail(db, email!)
     if (!user || memberships.size === 0) return null
+    const teamIds = [...memberships.keys()]
     const shared = await db
       .selectFrom('memberships')
       .select('role')
       .where('user_id', '=', user.id)
-      .where('team_id', 'in', [...memberships.keys()])
-      .where('role', 'in', ['admin', 'member'])
+      .where('team_id', 'in', teamIds)
+      .where('role', '<>', 'service')
       .executeTakeFirst()
-    if (shared && !user.disabled_at) return { userId: user.id, username: user.username, name: user.name }
+    const mayWork = shared?.role === 'admin' || shared?.role === 'member'
+    if (mayWork && !user.disabled_at) return { userId: user.id, username: user.username, name: user.name }
+    const isKnown = shared !== undefined || (await wasMember(teamIds, user.id))
+    if (!isKnown) return null
     const slugs = [...memberships.values()].map((membership) => membership.slug).join(', ')
     throw new GridError(
       'forbidden',
-      `${username ?? email} is not a member of ${slugs}, so nothing can be logged for them`,
+      `${username ?? email} is not a member of ${slugs} any more, or is view-only there, so nothing can be logged for them`,
       {
         hint: 'Unset WANDB_USERNAME and GRID_USERNAME, or name a member.',
       },
     )
+  }
+
+  async function wasMember(teamIds: string[], userId: string): Promise<boolean> {
+    const found = await db
+      .selectFrom('former_members')
+      .select('user_id')
+      .where('user_id', '=', userId)
+      .where('team_id', 'in', teamIds)
+      .executeTakeFirst()
+    return found !== undefined
   }
 
   return { ofKey, ofUser }

@@ -40,13 +40,13 @@ export function createKeys({ db, access, clock }: TeamsDeps) {
 
   /** For the organisation's admins and the operator, who may also bring a secret of their own. */
   async function keysOf(actor: Actor, username: string): Promise<ApiKey[]> {
-    access.allowedInOrganisation(actor, 'org:keys')
+    await access.allowedInOrganisation(actor, 'org:keys')
     return listKeys(db, (await person(username)).id)
   }
 
   async function createKeyOf(actor: Actor, username: string, name: string, secret?: string) {
     if (actor.kind !== 'operator') {
-      access.allowedInOrganisation(actor, 'org:keys')
+      await access.allowedInOrganisation(actor, 'org:keys')
       // A key made for somebody acts as them; only who can read the disk anyway may have that.
       throw new GridError('forbidden', 'Only the operator of this server makes keys for other people')
     }
@@ -60,7 +60,7 @@ export function createKeys({ db, access, clock }: TeamsDeps) {
   }
 
   async function revokeKeyOf(actor: Actor, username: string, keyId: string): Promise<void> {
-    access.allowedInOrganisation(actor, 'org:keys')
+    await access.allowedInOrganisation(actor, 'org:keys')
     await revoke(actor, (await person(username)).id, keyId)
   }
 
@@ -109,17 +109,24 @@ export function createKeys({ db, access, clock }: TeamsDeps) {
   }
 
   async function revoke(actor: Actor, userId: string, keyId: string): Promise<void> {
-    await db.transaction().execute(async (trx) => {
-      const gone = await trx
-        .updateTable('api_keys')
-        .set({ revoked_at: clock.now() })
-        .where('id', '=', keyId)
-        .where('user_id', '=', userId)
-        .where('revoked_at', 'is', null)
-        .executeTakeFirst()
-      if (!gone.numUpdatedRows) throw new GridError('not_found')
-      await record(trx, actor, 'key:revoke', { teamId: null, kind: 'key', id: keyId })
-    })
+    await db.transaction().execute((trx) => revokeIn(trx, actor, userId, keyId))
+  }
+
+  async function revokeIn(
+    trx: Kysely<Database>,
+    actor: Actor,
+    userId: string,
+    keyId: string,
+  ): Promise<void> {
+    const gone = await trx
+      .updateTable('api_keys')
+      .set({ revoked_at: clock.now() })
+      .where('id', '=', keyId)
+      .where('user_id', '=', userId)
+      .where('revoked_at', 'is', null)
+      .executeTakeFirst()
+    if (!gone.numUpdatedRows) throw new GridError('not_found')
+    await record(trx, actor, 'key:revoke', { teamId: null, kind: 'key', id: keyId })
   }
 
   async function person(username: string): Promise<UserRow> {
@@ -128,7 +135,7 @@ export function createKeys({ db, access, clock }: TeamsDeps) {
     return user
   }
 
-  return { myKeys, createMyKey, revokeMyKey, keysOf, createKeyOf, revokeKeyOf, insertKey, revoke }
+  return { myKeys, createMyKey, revokeMyKey, keysOf, createKeyOf, revokeKeyOf, insertKey, revoke, revokeIn }
 }
 
 /** @throws GridError unauthenticated for who is nobody, such as the operator. */

@@ -1,19 +1,27 @@
-import { type ApiKey, GridError, type Invitation, type Member, type Team } from '@teamgrid/api'
+import { GridError, type Member, type Removal } from '@teamgrid/api'
 import type { Kysely } from 'kysely'
 import { record } from '../activity.ts'
 import type { Actor } from '../actor.ts'
-import { newId } from '../lib/ids.ts'
-import { hashOf, newToken } from '../lib/secrets.ts'
 import type { Database } from '../stores/postgres/schema.ts'
-import { type Keys, wholly } from './keys.ts'
-import { claimSlug } from './people.ts'
+import { withdrawInvitations } from './invitations.ts'
+import { deleteMembership, insertMembership } from './memberships.ts'
+import { withinSeats } from './seats.ts'
+import { lastAdminSays, removalSentences } from './removal.ts'
 import type { PersonRole, TeamsDeps } from './service.ts'
-import { type GuardedTeam, createTeamSettings, presentTeams } from './settings.ts'
+import { type GuardedTeam, createTeamSettings } from './settings.ts'
 import * as store from './store.ts'
 
-export function createMembers(deps: TeamsDeps, keys: Keys) {
+/** What a slice above does when somebody's work gets another owner. What it returns runs after the commit. */
+export type Reassigning = (
+  trx: Kysely<Database>,
+  what: { teamId: string; fromId: string; toId: string },
+) => Promise<{ experiments: number; afterwards: () => Promise<void> }>
+
+export function createMembers(deps: TeamsDeps) {
   const { db, access, events, clock } = deps
   const { teamGuard } = createTeamSettings(deps)
+  const reassigning: Reassigning[] = []
+  const onReassign = (act: Reassigning) => void reassigning.push(act)
 
   async function members(actor: Actor, slug: string): Promise<Member[]> {
     const team = await access.allowed(actor, 'member:read', teamGuard(slug))
@@ -22,12 +30,12 @@ export function createMembers(deps: TeamsDeps, keys: Keys) {
 
   /** Puts an existing person into a team without asking them: for organisation admins and the operator. */
   async function addMember(actor: Actor, slug: string, username: string, role: PersonRole): Promise<Member> {
-    access.allowedInOrganisation(actor, 'org:users')
+    await access.allowedInOrganisation(actor, 'org:users')
     const team = await access.allowed(actor, 'member:invite', teamGuard(slug))
     const user = await store.findUser(db, username)
     if (user?.kind !== 'person') throw new GridError('not_found', `There is no person ${username}`)
     await db.transaction().execute(async (trx) => {
-      await insertMembership(trx, team.id, user.id, role, clock.now())
+      await withinSeats(trx, () => insertMembership(trx, team.id, user.id, role, clock.now()))
       await record(trx, actor, 'member:add', {
         teamId: team.id,
         kind: 'user',
@@ -49,12 +57,14 @@ export function createMembers(deps: TeamsDeps, keys: Keys) {
     if (member.kind === 'service') throw new GridError('invalid', 'A service account keeps its role')
     await db.transaction().execute(async (trx) => {
       if (member.role === 'admin' && role !== 'admin') await refuseIfLastAdmin(trx, team, member)
-      await trx
-        .updateTable('memberships')
-        .set({ role })
-        .where('team_id', '=', team.id)
-        .where('user_id', '=', member.userId)
-        .execute()
+      await withinSeats(trx, () =>
+        trx
+          .updateTable('memberships')
+          .set({ role })
+          .where('team_id', '=', team.id)
+          .where('user_id', '=', member.userId)
+          .execute(),
+      )
       // A link made as an admin would bring them back as one, under another name.
       if (member.role === 'admin' || role === 'viewer')
         await withdrawInvitations(trx, member.userId, clock.now(), team.id)
@@ -75,11 +85,7 @@ export function createMembers(deps: TeamsDeps, keys: Keys) {
     const member = await getMember(team, username)
     await db.transaction().execute(async (trx) => {
       if (member.role === 'admin') await refuseIfLastAdmin(trx, team, member)
-      await trx
-        .deleteFrom('memberships')
-        .where('team_id', '=', team.id)
-        .where('user_id', '=', member.userId)
-        .execute()
+      await deleteMembership(trx, team.id, member.userId, clock.now())
       if (member.kind === 'service') {
         // A service account belongs to one team: without it, nothing of it may work.
         await trx
@@ -106,177 +112,70 @@ export function createMembers(deps: TeamsDeps, keys: Keys) {
     events.publish({ type: 'team.changed', teamId: team.id })
   }
 
-  async function listInvitations(actor: Actor, slug: string): Promise<Invitation[]> {
-    const team = await access.allowed(actor, 'member:invite', teamGuard(slug))
-    return store.listInvitations(db, team.id, clock.now())
-  }
-
-  async function invite(
-    actor: Actor,
-    slug: string,
-    input: { email?: string; role: PersonRole; expiresInDays: number },
-  ): Promise<Invitation & { url: string }> {
-    const team = await access.allowed(actor, 'member:invite', teamGuard(slug))
-    if (input.role === 'admin') await access.allowed(actor, 'member:edit', team)
-    const id = newId()
-    const token = newToken()
-    const now = clock.now()
-    await db.transaction().execute(async (trx) => {
-      await trx
-        .insertInto('invitations')
-        .values({
-          id,
-          team_id: team.id,
-          token_hash: hashOf(token),
-          email: input.email ?? null,
-          role: input.role,
-          created_by: actor.userId,
-          created_at: now,
-          expires_at: new Date(now.getTime() + input.expiresInDays * 24 * 60 * 60 * 1000),
-        })
-        .execute()
-      await record(trx, actor, 'member:invite', {
-        teamId: team.id,
-        kind: 'invitation',
-        id,
-        details: { email: input.email ?? null, role: input.role },
-      })
-    })
-    const invitation = (await store.listInvitations(db, team.id, now)).find((each) => each.id === id)!
-    return { ...invitation, url: `${actor.origin}/invite/${token}` }
-  }
-
-  async function revokeInvitation(actor: Actor, slug: string, invitationId: string): Promise<void> {
-    const team = await teamGuard(slug)
-    const invitation = await db
-      .selectFrom('invitations')
-      .select(['id', 'created_by'])
-      .where('id', '=', invitationId)
-      .where('team_id', '=', team?.id ?? null)
-      .executeTakeFirst()
-    await access.allowed(
-      actor,
-      'invite:revoke',
-      team && invitation && { ...team, kind: 'invitation', ownerId: invitation.created_by },
-    )
-    await db.transaction().execute(async (trx) => {
-      await trx
-        .updateTable('invitations')
-        .set({ revoked_at: clock.now() })
-        .where('id', '=', invitationId)
-        .where('accepted_at', 'is', null)
-        .where('revoked_at', 'is', null)
-        .execute()
-      await record(trx, actor, 'invite:revoke', { teamId: team!.id, kind: 'invitation', id: invitationId })
-    })
-  }
-
-  async function getInvitation(token: string) {
-    const found = await findOpenInvitation(db, token, clock.now())
-    const by = found.created_by ? await store.findUserById(db, found.created_by) : undefined
+  /** What `removeMember` would do, in sentences; nothing changes. */
+  async function removal(actor: Actor, slug: string, username: string): Promise<Removal> {
+    const isSelf = actor.username.toLowerCase() === username.toLowerCase()
+    const team = await access.allowed(actor, isSelf ? 'team:leave' : 'member:remove', teamGuard(slug))
+    const member = await getMember(team, username)
+    const left = await store.workOf(db, team.id, member.userId, clock.now())
+    const admins = (await store.listMembers(db, team.id)).filter((each) => each.role === 'admin')
+    const isLastAdmin = member.role === 'admin' && admins.length === 1
     return {
-      team: found.slug,
-      teamName: found.team_name,
-      role: found.role,
-      invitedBy: by ? { username: by.username, name: by.name } : null,
-      email: found.email,
-      expiresAt: found.expires_at.toISOString(),
+      username: member.username,
+      ...removalSentences(team.slug, member, left),
+      refused: isLastAdmin ? lastAdminSays(member.username, team.slug) : null,
     }
   }
 
-  async function accept(actor: Actor, token: string): Promise<Team> {
-    const userId = wholly(actor)
-    if (actor.kind !== 'person') throw new GridError('forbidden', 'Only people accept invitations')
-    const user = (await store.findUserById(db, userId))!
-    const teamId = await db.transaction().execute(async (trx) => {
-      const invitation = await findOpenInvitation(trx, token, clock.now())
-      if (invitation.email && invitation.email.toLowerCase() !== user.email?.toLowerCase()) {
-        throw new GridError(
-          'forbidden',
-          `This invitation is for ${invitation.email}, and you are ${user.username}`,
-          {
-            hint: 'Sign out and open the link again.',
-          },
-        )
-      }
-      await acceptInvitation(trx, invitation, userId, clock.now())
-      await record(trx, actor, 'member:join', {
-        teamId: invitation.team_id,
-        kind: 'user',
-        id: userId,
-        details: { role: invitation.role },
-      })
-      return invitation.team_id
-    })
-    events.publish({ type: 'team.changed', teamId })
-    const [team] = await presentTeams(db, [teamId], userId)
-    return team!
+  async function formerMembers(actor: Actor, slug: string) {
+    const team = await access.allowed(actor, 'member:reassign', teamGuard(slug))
+    return (await store.formerMemberRows(db, team.id)).map(({ userId: _, ...row }) => row)
   }
 
-  async function createServiceAccount(
-    actor: Actor,
-    slug: string,
-    input: { username: string; name?: string },
-  ) {
-    const team = await access.allowed(actor, 'service:create', teamGuard(slug))
-    if (team.teamKind === 'personal')
-      throw new GridError('invalid', 'A personal team has no service accounts')
-    const id = newId()
-    const key = await db.transaction().execute(async (trx) => {
-      await claimSlug(trx, input.username)
-      await trx
-        .insertInto('users')
-        .values({
-          id,
-          username: input.username,
-          name: input.name?.trim() || input.username,
-          email: null,
-          kind: 'service',
-          default_team_id: team.id,
-          created_at: clock.now(),
-        })
-        .execute()
-      await trx
-        .insertInto('memberships')
-        .values({ team_id: team.id, user_id: id, role: 'service', created_at: clock.now() })
-        .execute()
-      await record(trx, actor, 'service:create', {
+  /** Gives what a former member made in the team to one of its members: projects and experiments, all or nothing. */
+  async function reassign(actor: Actor, slug: string, username: string, to: string) {
+    const team = await access.allowed(actor, 'member:reassign', teamGuard(slug))
+    const heir = await getMember(team, to)
+    if (heir.role === 'viewer' || heir.kind === 'service')
+      throw new GridError('invalid', `${to} cannot own work: name a member or an admin`)
+    const former = (await store.formerMemberRows(db, team.id)).find(
+      (each) => each.username.toLowerCase() === username.toLowerCase(),
+    )
+    if (!former) {
+      throw new GridError('not_found', `${username} is not a former member of ${team.slug}`, {
+        hint: 'Only what somebody left behind can be given to somebody else.',
+      })
+    }
+    const done = await db.transaction().execute(async (trx) => {
+      const what = { teamId: team.id, fromId: former.userId, toId: heir.userId }
+      const parts = []
+      for (const act of reassigning) parts.push(await act(trx, what))
+      const projects = await trx
+        .updateTable('projects')
+        .set({ created_by: heir.userId })
+        .where('team_id', '=', team.id)
+        .where('created_by', '=', former.userId)
+        .executeTakeFirst()
+      const experiments = parts.reduce((sum, part) => sum + part.experiments, 0)
+      await record(trx, actor, 'member:reassign', {
         teamId: team.id,
         kind: 'user',
-        id,
-        details: { username: input.username },
+        id: former.userId,
+        details: {
+          from: former.username,
+          to: heir.username,
+          experiments,
+          projects: Number(projects.numUpdatedRows),
+        },
       })
-      return keys.insertKey(trx, actor, id, 'First key')
+      return { parts, experiments, projects: Number(projects.numUpdatedRows) }
     })
-    return { member: await told(team, id), key }
-  }
-
-  async function serviceKeys(actor: Actor, slug: string, username: string): Promise<ApiKey[]> {
-    return store.listKeys(db, (await serviceAccount(actor, slug, username)).userId)
-  }
-
-  async function createServiceKey(actor: Actor, slug: string, username: string, name: string) {
-    const member = await serviceAccount(actor, slug, username)
-    return db.transaction().execute((trx) => keys.insertKey(trx, actor, member.userId, name))
-  }
-
-  async function revokeServiceKey(
-    actor: Actor,
-    slug: string,
-    username: string,
-    keyId: string,
-  ): Promise<void> {
-    await keys.revoke(actor, (await serviceAccount(actor, slug, username)).userId, keyId)
+    for (const part of done.parts) await part.afterwards()
+    events.publish({ type: 'team.changed', teamId: team.id })
+    return { experiments: done.experiments, projects: done.projects }
   }
 
   // --- helpers ---
-
-  async function serviceAccount(actor: Actor, slug: string, username: string): Promise<Member> {
-    const team = await access.allowed(actor, 'service:create', teamGuard(slug))
-    const member = await getMember(team, username)
-    if (member.kind !== 'service') throw new GridError('not_found', `${username} is not a service account`)
-    return member
-  }
 
   async function getMember(team: GuardedTeam, username: string): Promise<Member> {
     const found = (await store.listMembers(db, team.id)).find(
@@ -301,107 +200,9 @@ export function createMembers(deps: TeamsDeps, keys: Keys) {
       .forUpdate()
       .execute()
     if (admins.every((admin) => admin.user_id === member.userId)) {
-      throw new GridError(
-        'conflict',
-        `${member.username} is the last admin of ${team.slug}; make somebody else admin first`,
-      )
+      throw new GridError('conflict', lastAdminSays(member.username, team.slug))
     }
   }
 
-  return {
-    members,
-    addMember,
-    changeMember,
-    removeMember,
-    listInvitations,
-    invite,
-    revokeInvitation,
-    getInvitation,
-    accept,
-    createServiceAccount,
-    serviceKeys,
-    createServiceKey,
-    revokeServiceKey,
-  }
-}
-
-type OpenInvitation = Awaited<ReturnType<typeof findOpenInvitation>>
-
-/** @throws GridError not_found with the reason: who has the link may know what became of it. */
-export async function findOpenInvitation(db: Kysely<Database>, token: string, now: Date) {
-  const found = await db
-    .selectFrom('invitations')
-    .innerJoin('teams', 'teams.id', 'invitations.team_id')
-    .selectAll('invitations')
-    .select(['teams.slug', 'teams.name as team_name'])
-    .where('token_hash', '=', hashOf(token))
-    .executeTakeFirst()
-  const problem = !found
-    ? 'This invitation does not exist'
-    : found.accepted_at
-      ? 'This invitation was used already'
-      : found.revoked_at
-        ? 'This invitation was withdrawn'
-        : found.expires_at <= now
-          ? 'This invitation has expired'
-          : undefined
-  if (!found || problem) throw new GridError('not_found', problem, { hint: 'Ask for a new one.' })
-  return found
-}
-
-/** Ends the open links that somebody made: to one team, or to all. */
-export async function withdrawInvitations(
-  trx: Kysely<Database>,
-  userId: string,
-  now: Date,
-  teamId?: string,
-): Promise<void> {
-  let query = trx
-    .updateTable('invitations')
-    .set({ revoked_at: now })
-    .where('created_by', '=', userId)
-    .where('accepted_at', 'is', null)
-    .where('revoked_at', 'is', null)
-  if (teamId !== undefined) query = query.where('team_id', '=', teamId)
-  await query.execute()
-}
-
-/** Joins, with the higher of the old and the new role, and makes this the place for new work. */
-export async function acceptInvitation(
-  trx: Kysely<Database>,
-  invitation: OpenInvitation,
-  userId: string,
-  now: Date,
-): Promise<void> {
-  const used = await trx
-    .updateTable('invitations')
-    .set({ accepted_at: now, accepted_by: userId })
-    .where('id', '=', invitation.id)
-    .where('accepted_at', 'is', null)
-    .where('revoked_at', 'is', null)
-    .executeTakeFirst()
-  if (!used.numUpdatedRows) throw new GridError('not_found', 'This invitation was used already')
-  await insertMembership(trx, invitation.team_id, userId, invitation.role, now)
-  if (invitation.role !== 'viewer') {
-    await trx
-      .updateTable('users')
-      .set({ default_team_id: invitation.team_id })
-      .where('id', '=', userId)
-      .execute()
-  }
-}
-
-async function insertMembership(
-  trx: Kysely<Database>,
-  teamId: string,
-  userId: string,
-  role: PersonRole,
-  now: Date,
-): Promise<void> {
-  const inserted = await trx
-    .insertInto('memberships')
-    .values({ team_id: teamId, user_id: userId, role, created_at: now })
-    .onConflict((conflict) => conflict.columns(['team_id', 'user_id']).doNothing())
-    .executeTakeFirst()
-  if (!inserted.numInsertedOrUpdatedRows) throw new GridError('conflict', 'They are in this team already')
+  return { members, addMember, changeMember, removeMember, removal, formerMembers, reassign, onReassign }
 }

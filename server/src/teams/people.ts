@@ -6,7 +6,8 @@ import { newId } from '../lib/ids.ts'
 import { hashOf, newToken, sameSecret } from '../lib/secrets.ts'
 import type { Database } from '../stores/postgres/schema.ts'
 import { type Keys, me, wholly } from './keys.ts'
-import { acceptInvitation, findOpenInvitation, withdrawInvitations } from './members.ts'
+import { acceptInvitation, findOpenInvitation, withdrawInvitations } from './invitations.ts'
+import { withinSeats } from './seats.ts'
 import type { TeamsDeps } from './service.ts'
 import { presentTeams } from './settings.ts'
 import {
@@ -106,8 +107,16 @@ export function createPeople(deps: TeamsDeps, keys: Keys) {
       if (invitation?.email && invitation.email.toLowerCase() !== input.email.toLowerCase()) {
         throw new GridError('forbidden', `This invitation is for ${invitation.email}`)
       }
-      const user = await insertPerson(trx, actor, person, 'member')
-      if (invitation) await acceptInvitation(trx, invitation, user.id, clock.now())
+      if (invitation?.user_id) {
+        throw new GridError('forbidden', 'This invitation is for somebody who has an account already', {
+          hint: 'Sign in with that account and open the link again.',
+        })
+      }
+      const user = await withinSeats(trx, async () => {
+        const made = await insertPerson(trx, actor, person, 'member')
+        if (invitation) await acceptInvitation(trx, invitation, made.id, clock.now())
+        return made
+      })
       return userOf(user)
     })
   }
@@ -116,7 +125,7 @@ export function createPeople(deps: TeamsDeps, keys: Keys) {
     actor: Actor,
     input: { organisation?: string; signUpOpen?: boolean },
   ): Promise<void> {
-    access.allowedInOrganisation(actor, 'org:settings')
+    await access.allowedInOrganisation(actor, 'org:settings')
     await db.transaction().execute(async (trx) => {
       if (input.organisation !== undefined || input.signUpOpen !== undefined) {
         await trx
@@ -140,13 +149,15 @@ export function createPeople(deps: TeamsDeps, keys: Keys) {
     actor: Actor,
     input: NewPerson & { apiKey?: string; admin: boolean },
   ): Promise<User> {
-    access.allowedInOrganisation(actor, 'org:users')
+    await access.allowedInOrganisation(actor, 'org:users')
     if (input.apiKey !== undefined && actor.kind !== 'operator') {
       throw new GridError('forbidden', 'Only the operator of this server makes keys for other people')
     }
     const person = await prepare(input)
     return db.transaction().execute(async (trx) => {
-      const user = await insertPerson(trx, actor, person, input.admin ? 'admin' : 'member')
+      const user = await withinSeats(trx, () =>
+        insertPerson(trx, actor, person, input.admin ? 'admin' : 'member'),
+      )
       if (input.apiKey !== undefined) await keys.insertKey(trx, actor, user.id, 'API key', input.apiKey)
       // A server set up by automation has its first admin; the one-time link must not make a second.
       if (input.admin) await trx.updateTable('instance').set({ setup_token_hash: null }).execute()
@@ -155,7 +166,7 @@ export function createPeople(deps: TeamsDeps, keys: Keys) {
   }
 
   async function listPeople(actor: Actor, input: { search?: string; limit: number; cursor?: string }) {
-    access.allowedInOrganisation(actor, 'org:users')
+    await access.allowedInOrganisation(actor, 'org:users')
     const rows = await listUsers(db, {
       limit: input.limit + 1,
       ...(input.search ? { search: input.search } : {}),
@@ -170,7 +181,7 @@ export function createPeople(deps: TeamsDeps, keys: Keys) {
     username: string,
     change: { name?: string; organisationRole?: OrganisationRole; disabled?: boolean; password?: string },
   ): Promise<User> {
-    access.allowedInOrganisation(actor, 'org:users')
+    await access.allowedInOrganisation(actor, 'org:users')
     if (change.password !== undefined && actor.kind !== 'operator') {
       throw new GridError('forbidden', 'Only the operator of this server sets passwords', {
         hint: 'Make a password reset link and hand it over.',
@@ -210,7 +221,7 @@ export function createPeople(deps: TeamsDeps, keys: Keys) {
   }
 
   async function resetPassword(actor: Actor, username: string) {
-    access.allowedInOrganisation(actor, 'org:users')
+    await access.allowedInOrganisation(actor, 'org:users')
     const user = await findUser(db, username)
     if (!user || user.kind !== 'person') throw new GridError('not_found', `There is no person ${username}`)
     const { token, expiresAt } = await identity.makeResetToken(user.id)
@@ -221,10 +232,21 @@ export function createPeople(deps: TeamsDeps, keys: Keys) {
   async function getMe(actor: Actor): Promise<Me> {
     const user = await findUserById(db, me(actor))
     if (!user) throw new GridError('unauthenticated')
-    const teams = await presentTeams(db, [...actor.memberships.keys()], actor.userId)
+    const teams = await presentTeams(
+      db,
+      [...actor.memberships.keys()],
+      actor.userId,
+      await access.policyLocks(),
+    )
+    const before = teams.find((team) => team.id === user.default_team_before_id)
+    const now = teams.find((team) => team.id === user.default_team_id)
     return {
       user: userOf(user),
       defaultTeam: teams.find((team) => team.id === actor.defaultTeamId)?.slug ?? '',
+      defaultTeamSwitch:
+        before && now && before !== now && user.default_team_switched_at
+          ? { from: before.slug, to: now.slug, at: user.default_team_switched_at.toISOString() }
+          : null,
       teams,
       via: actor.via.startsWith('key:') ? 'key' : 'cookie',
     }
@@ -243,7 +265,13 @@ export function createPeople(deps: TeamsDeps, keys: Keys) {
     await db.transaction().execute(async (trx) => {
       await trx
         .updateTable('users')
-        .set({ default_team_id: teamId, ...(change.name === undefined ? {} : { name: change.name }) })
+        .set({
+          default_team_id: teamId,
+          ...(change.defaultTeam === undefined
+            ? {}
+            : { default_team_before_id: null, default_team_switched_at: null }),
+          ...(change.name === undefined ? {} : { name: change.name }),
+        })
         .where('id', '=', userId)
         .execute()
       if (change.name !== undefined) {

@@ -1,5 +1,5 @@
 import { GridError, type Project, ProjectName } from '@teamgrid/api'
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { record } from '../activity.ts'
 import type { Actor, Guarded, TeamRules } from '../actor.ts'
 import { newId } from '../lib/ids.ts'
@@ -39,7 +39,14 @@ export function createProjects(deps: TeamsDeps) {
 
   async function listProjects(actor: Actor, slug: string): Promise<Project[]> {
     const team = await access.allowed(actor, 'project:read', teamGuard(slug))
-    return (await store.projectRows(db, { teamId: team.id })).map(shown)
+    const rows = await store.projectRows(db, { teamId: team.id })
+    const seen = []
+    for (const row of rows) {
+      // What is not private is seen by all who got this far; asking for each would be slow.
+      const isSeen = row.visibility === 'team' || (await access.permits(actor, 'project:read', guardOf(row)))
+      if (isSeen) seen.push(shown(row))
+    }
+    return seen
   }
 
   async function getProject(actor: Actor, slug: string, name: string): Promise<Project> {
@@ -92,6 +99,7 @@ export function createProjects(deps: TeamsDeps) {
         team_id: team.id,
         name: checked.data,
         description,
+        visibility: sql<'team' | 'private'>`(select new_project_visibility from teams where id = ${team.id})`,
         created_by: actor.attributedTo?.userId ?? actor.userId,
         created_at: clock.now(),
         updated_at: clock.now(),
@@ -206,6 +214,10 @@ export function createProjects(deps: TeamsDeps) {
     deleteProject,
     onProjectDelete: (hook: (typeof onDelete)[number]) => void onDelete.push(hook),
   }
+}
+
+function guardOf({ teamId, ownerId, visibility, name }: Awaited<ReturnType<typeof store.projectRows>>[number]) {
+  return { teamId, ownerId, visibility, keptById: ownerId, kind: 'project', label: name }
 }
 
 function shown({

@@ -17,10 +17,45 @@ export const instanceRoutes = (teams: Teams, version: string) => ({
 export const meRoutes = (teams: Teams) => ({
   get: os.me.get.handler(({ context }) => teams.getMe(context.actor)),
   change: os.me.change.handler(({ context, input }) => teams.changeMe(context.actor, input)),
+  invitations: os.me.invitations.handler(({ context }) => teams.myInvitations(context.actor)),
+  acceptInvitation: os.me.acceptInvitation.handler(({ context, input }) =>
+    teams.acceptMine(context.actor, input.invitationId),
+  ),
+  declineInvitation: os.me.declineInvitation.handler(async ({ context, input }) => {
+    await teams.declineMine(context.actor, input.invitationId)
+    return ok
+  }),
   keys: os.me.keys.handler(({ context }) => teams.myKeys(context.actor)),
   createKey: os.me.createKey.handler(({ context, input }) => teams.createMyKey(context.actor, input.name)),
   revokeKey: os.me.revokeKey.handler(async ({ context, input }) => {
     await teams.revokeMyKey(context.actor, input.keyId)
+    return ok
+  }),
+})
+
+export const organisationRoutes = ({ organisation }: Teams) => ({
+  plan: os.organisation.plan.handler(({ context }) => organisation.plan(context.actor)),
+  changePlan: os.organisation.changePlan.handler(({ context, input }) =>
+    organisation.changePlan(context.actor, input),
+  ),
+  changeBilling: os.organisation.changeBilling.handler(({ context, input }) =>
+    organisation.changeBilling(context.actor, input),
+  ),
+  locks: os.organisation.locks.handler(({ context }) => organisation.locks(context.actor)),
+  setLocks: os.organisation.setLocks.handler(({ context, input }) =>
+    organisation.setLocks(context.actor, input),
+  ),
+  requestTeam: os.organisation.requestTeam.handler(({ context, input }) =>
+    organisation.requestTeam(context.actor, input),
+  ),
+  teamRequests: os.organisation.teamRequests.handler(({ context }) =>
+    organisation.teamRequests(context.actor),
+  ),
+  grantTeam: os.organisation.grantTeam.handler(({ context, input }) =>
+    organisation.grantTeam(context.actor, input.requestId),
+  ),
+  declineTeam: os.organisation.declineTeam.handler(async ({ context, input }) => {
+    await organisation.declineTeam(context.actor, input.requestId, input.note)
     return ok
   }),
 })
@@ -75,6 +110,26 @@ export const teamRoutes = (teams: Teams) => ({
     await teams.revokeInvitation(context.actor, input.team, input.invitationId)
     return ok
   }),
+  resendInvitation: os.teams.resendInvitation.handler(({ context, input }) =>
+    teams.resendInvitation(context.actor, input.team, input.invitationId),
+  ),
+  removal: os.teams.removal.handler(({ context, input }) =>
+    teams.removal(context.actor, input.team, input.username),
+  ),
+  formerMembers: os.teams.formerMembers.handler(({ context, input }) =>
+    teams.formerMembers(context.actor, input.team),
+  ),
+  reassign: os.teams.reassign.handler(({ context, input }) =>
+    teams.reassign(context.actor, input.team, input.username, input.to),
+  ),
+  why: os.teams.why.handler(({ context, input }) => teams.why(context.actor, input)),
+  privacy: os.teams.privacy.handler(({ context, input }) => teams.privacy(context.actor, input.team)),
+  setPrivacy: os.teams.setPrivacy.handler(({ context, input: { team, ...change } }) =>
+    teams.setPrivacy(context.actor, team, change),
+  ),
+  rotateServiceKey: os.teams.rotateServiceKey.handler(({ context, input }) =>
+    teams.rotateServiceKey(context.actor, input.team, input.username, input.keyId),
+  ),
   createServiceAccount: os.teams.createServiceAccount.handler(({ context, input: { team, ...account } }) =>
     teams.createServiceAccount(context.actor, team, account),
   ),
@@ -94,7 +149,7 @@ export const teamRoutes = (teams: Teams) => ({
 })
 
 export const invitationRoutes = (teams: Teams) => ({
-  get: os.invitations.get.handler(({ input }) => teams.getInvitation(input.token)),
+  get: os.invitations.get.handler(({ context, input }) => teams.getInvitation(context.actor, input.token)),
   accept: os.invitations.accept.handler(({ context, input }) => teams.accept(context.actor, input.token)),
 })
 

@@ -10,10 +10,15 @@ import { createCharts } from './charts.ts'
 import type { Identity } from './identity.ts'
 import { createDirectory } from './directory.ts'
 import { createKeys } from './keys.ts'
+import { createInvitations } from './invitations.ts'
+import type { Mail } from './mail.ts'
 import { createMembers } from './members.ts'
+import { createOrganisation } from './organisation.ts'
 import { createPeople } from './people.ts'
 import { createProjects } from './projects.ts'
+import { createServiceAccounts } from './service-accounts.ts'
 import { createTeamSettings } from './settings.ts'
+import { createVisibility } from './visibility.ts'
 
 export type TeamsDeps = {
   db: Kysely<Database>
@@ -21,6 +26,7 @@ export type TeamsDeps = {
   identity: Identity
   events: Events
   clock: Clock
+  mail: Mail
 }
 
 export type Teams = ReturnType<typeof createTeams>
@@ -33,8 +39,12 @@ export function createTeams(deps: TeamsDeps) {
     ...keys,
     ...createPeople(deps, keys),
     ...createTeamSettings(deps),
-    ...createMembers(deps, keys),
     ...createAudit(deps),
+    ...createMembers(deps),
+    ...createInvitations(deps),
+    ...createServiceAccounts(deps, keys),
+    ...createVisibility(deps),
+    organisation: createOrganisation(deps),
     ...createProjects(deps),
     ...createDirectory(deps, keys),
     ...createCharts(deps),

@@ -5,6 +5,7 @@ import {
   isPolicyPreset,
   isPolicyValue,
   isSetByOrganisation,
+  type PolicySwitches,
   resolvePolicy,
   type Team,
 } from '@teamgrid/api'
@@ -14,7 +15,9 @@ import type { Actor, Guarded } from '../actor.ts'
 import { newId } from '../lib/ids.ts'
 import type { Database } from '../stores/postgres/schema.ts'
 import { me } from './keys.ts'
+import { insertMembership } from './memberships.ts'
 import { claimSlug } from './people.ts'
+import { withinSeats } from './seats.ts'
 import type { TeamsDeps } from './service.ts'
 import * as store from './store.ts'
 
@@ -46,7 +49,7 @@ export function createTeamSettings({ db, access, events, clock }: TeamsDeps) {
 
   async function listTeams(actor: Actor): Promise<Team[]> {
     if (actor.kind === 'anonymous') throw new GridError('unauthenticated')
-    return presentTeams(db, await access.visibleTeamIds(actor), actor.userId)
+    return presentTeams(db, await access.visibleTeamIds(actor), actor.userId, await access.policyLocks())
   }
 
   async function getTeam(actor: Actor, slug: string): Promise<Team> {
@@ -58,29 +61,33 @@ export function createTeamSettings({ db, access, events, clock }: TeamsDeps) {
     actor: Actor,
     input: { slug: string; name?: string; admin?: string },
   ): Promise<Team> {
-    access.allowedInOrganisation(actor, 'team:create')
+    await access.allowedInOrganisation(actor, 'team:create')
     const admin = input.admin === undefined ? undefined : await store.findUser(db, input.admin)
     if (input.admin !== undefined && admin?.kind !== 'person') {
       throw new GridError('not_found', `There is no person ${input.admin}`)
     }
     const adminId = admin?.id ?? me(actor)
-    const id = newId()
-    await db.transaction().execute(async (trx) => {
-      await claimSlug(trx, input.slug)
-      const name = input.name?.trim() || input.slug
-      const now = clock.now()
-      await trx
-        .insertInto('teams')
-        .values({ id, slug: input.slug, name, created_by: actor.userId, created_at: now })
-        .execute()
-      await trx
-        .insertInto('memberships')
-        .values({ team_id: id, user_id: adminId, role: 'admin', created_at: now })
-        .execute()
-      await record(trx, actor, 'team:create', { teamId: id, kind: 'team', id, details: { slug: input.slug } })
-    })
+    const { slug, name } = input
+    const id = await db.transaction().execute((trx) => insertTeam(trx, actor, { slug, name, adminId }))
     events.publish({ type: 'team.changed', teamId: id })
     return present(id, actor)
+  }
+
+  async function insertTeam(
+    trx: Kysely<Database>,
+    actor: Actor,
+    { slug, name, adminId }: { slug: string; name?: string | undefined; adminId: string },
+  ): Promise<string> {
+    await claimSlug(trx, slug)
+    const id = newId()
+    const now = clock.now()
+    await trx
+      .insertInto('teams')
+      .values({ id, slug, name: name?.trim() || slug, created_by: actor.userId, created_at: now })
+      .execute()
+    await withinSeats(trx, () => insertMembership(trx, id, adminId, 'admin', now))
+    await record(trx, actor, 'team:create', { teamId: id, kind: 'team', id, details: { slug } })
+    return id
   }
 
   async function changeTeam(actor: Actor, slug: string, name: string): Promise<Team> {
@@ -107,14 +114,17 @@ export function createTeamSettings({ db, access, events, clock }: TeamsDeps) {
     if (input.preset !== undefined && !isPolicyPreset(input.preset)) {
       throw new GridError('invalid', `There is no policy preset "${input.preset}"`)
     }
+    const before = (await store.findTeam(db, slug))?.policy_overrides ?? {}
     for (const [key, value] of Object.entries(input.overrides ?? {})) {
       if (!isPolicyKey(key)) throw new GridError('invalid', `There is no policy switch "${key}"`)
       if (!isPolicyValue(key, value))
         throw new GridError('invalid', `"${String(value)}" does not fit the switch ${key}`)
+      if (before[key] === value) continue
       if (isSetByOrganisation(key))
         throw new GridError('policy_denied', `${key} is set by the organisation, not by a team`, {
           policy: key,
         })
+      await access.allowed(actor, 'policy:edit', { ...team, policyKey: key })
     }
     await db.transaction().execute(async (trx) => {
       await trx
@@ -153,11 +163,11 @@ export function createTeamSettings({ db, access, events, clock }: TeamsDeps) {
   }
 
   async function present(teamId: string, actor: Actor): Promise<Team> {
-    const [team] = await presentTeams(db, [teamId], actor.userId)
+    const [team] = await presentTeams(db, [teamId], actor.userId, await access.policyLocks())
     return team!
   }
 
-  return { findTeam, teamGuard, listTeams, getTeam, createTeam, changeTeam, setPolicy, activity }
+  return { findTeam, teamGuard, listTeams, getTeam, createTeam, insertTeam, changeTeam, setPolicy, activity }
 }
 
 /** Teams as everybody who may see them sees them, with every policy switch decided. */
@@ -165,16 +175,19 @@ export async function presentTeams(
   db: Kysely<Database>,
   teamIds: string[],
   userId: string | null,
+  locks: Partial<PolicySwitches>,
 ): Promise<Team[]> {
   const rows = await store.teamRows(db, teamIds, userId)
   return rows.map(({ policy_preset, policy_overrides, ...team }) => {
     const preset = isPolicyPreset(policy_preset) ? policy_preset : 'default'
+    const { switches, locked } = resolvePolicy(preset, policy_overrides, locks)
     return {
       ...team,
       policy: {
         preset,
         overrides: policy_overrides,
-        switches: { ...resolvePolicy(preset, policy_overrides).switches },
+        switches: { ...switches },
+        locked: [...locked],
       },
     }
   })

@@ -1,4 +1,4 @@
-import type { Activity, ApiKey, Invitation, Member, Project, TeamRole, User } from '@teamgrid/api'
+import type { Activity, ApiKey, Invitation, Member, Project, TeamRequest, TeamRole, User } from '@teamgrid/api'
 import { type Kysely, sql } from 'kysely'
 import type { z } from 'zod'
 import type { Database } from '../stores/postgres/schema.ts'
@@ -15,6 +15,8 @@ export type UserRow = {
   default_team_id: string | null
   disabled_at: Date | null
   created_at: Date
+  default_team_before_id: string | null
+  default_team_switched_at: Date | null
 }
 
 export type TeamRow = {
@@ -180,28 +182,39 @@ export async function listKeys(db: Db, userId: string): Promise<ApiKey[]> {
   }))
 }
 
-export async function listInvitations(db: Db, teamId: string, now: Date): Promise<Invitation[]> {
-  const rows = await db
+export async function listInvitations(
+  db: Db,
+  where: { teamId: string; now: Date; id?: string },
+): Promise<(Invitation & { userId: string | null })[]> {
+  let query = db
     .selectFrom('invitations')
     .leftJoin('users', 'users.id', 'invitations.created_by')
+    .leftJoin('users as named', 'named.id', 'invitations.user_id')
     .select([
       'invitations.id',
       'invitations.email',
       'invitations.role',
       'invitations.created_at',
+      'invitations.user_id',
+      'invitations.sent_at',
       'expires_at',
       'accepted_at',
       'revoked_at',
       'users.username',
       'users.name',
+      'named.username as named_username',
+      'named.name as named_name',
     ])
-    .where('team_id', '=', teamId)
+    .where('team_id', '=', where.teamId)
     .orderBy('invitations.created_at', 'desc')
-    .limit(500)
-    .execute()
-  return rows.map((row) => ({
+    .limit(1000)
+  if (where.id !== undefined) query = query.where('invitations.id', '=', where.id)
+  return (await query.execute()).map((row) => ({
     id: row.id,
     email: row.email,
+    userId: row.user_id,
+    person: row.named_username === null ? null : { username: row.named_username, name: row.named_name! },
+    sentAt: row.sent_at?.toISOString() ?? null,
     role: row.role,
     createdBy: row.username === null ? null : { username: row.username, name: row.name! },
     createdAt: row.created_at.toISOString(),
@@ -210,9 +223,76 @@ export async function listInvitations(db: Db, teamId: string, now: Date): Promis
       ? 'accepted'
       : row.revoked_at
         ? 'revoked'
-        : row.expires_at <= now
+        : row.expires_at <= where.now
           ? 'expired'
           : 'pending',
+  }))
+}
+
+/** Open invitations that name an account or its address, the newest first. */
+export async function openInvitationsFor(db: Db, user: { id: string; email: string | null }, now: Date) {
+  return db
+    .selectFrom('invitations')
+    .innerJoin('teams', 'teams.id', 'invitations.team_id')
+    .leftJoin('users as inviter', 'inviter.id', 'invitations.created_by')
+    .selectAll('invitations')
+    .select([
+      'teams.slug',
+      'teams.name as team_name',
+      'inviter.username as by_username',
+      'inviter.name as by_name',
+    ])
+    .where('accepted_at', 'is', null)
+    .where('revoked_at', 'is', null)
+    .where('expires_at', '>', now)
+    .where((eb) =>
+      eb.or([
+        eb('invitations.user_id', '=', user.id),
+        ...(user.email === null
+          ? []
+          : [sql<boolean>`lower(invitations.email) = lower(${user.email})`]),
+      ]),
+    )
+    .orderBy('invitations.created_at', 'desc')
+    .limit(100)
+    .execute()
+}
+
+/** Who left a team or was removed from it, with how much still bears their name. */
+export async function formerMemberRows(db: Db, teamId: string) {
+  const rows = await db
+    .selectFrom('former_members')
+    .innerJoin('users', 'users.id', 'former_members.user_id')
+    .select((eb) => [
+      'users.id',
+      'users.username',
+      'users.name',
+      'former_members.left_at',
+      eb
+        .selectFrom('experiments')
+        .select((e) => e.fn.countAll<number>().as('n'))
+        .where('experiments.team_id', '=', teamId)
+        .whereRef('experiments.created_by', '=', 'users.id')
+        .where('deleted_at', 'is', null)
+        .as('experiments'),
+      eb
+        .selectFrom('projects')
+        .select((e) => e.fn.countAll<number>().as('n'))
+        .where('projects.team_id', '=', teamId)
+        .whereRef('projects.created_by', '=', 'users.id')
+        .as('projects'),
+    ])
+    .where('former_members.team_id', '=', teamId)
+    .orderBy('former_members.left_at', 'desc')
+    .limit(500)
+    .execute()
+  return rows.map((row) => ({
+    userId: row.id,
+    username: row.username,
+    name: row.name,
+    leftAt: row.left_at.toISOString(),
+    experiments: Number(row.experiments),
+    projects: Number(row.projects),
   }))
 }
 
@@ -249,6 +329,7 @@ export async function projectRows(
       'projects.created_by',
       'projects.created_at',
       'projects.updated_at',
+      'projects.visibility',
       'users.username',
       'users.name as person',
       'counts.experiments',
@@ -267,6 +348,7 @@ export async function projectRows(
     team: row.team,
     name: row.name,
     description: row.description,
+    visibility: row.visibility,
     ownerId: row.created_by,
     createdBy: row.username === null ? null : { username: row.username, name: row.person! },
     createdAt: row.created_at.toISOString(),
@@ -291,6 +373,8 @@ export async function findProjectRow(db: Db, teamId: string, name: string) {
       'projects.created_by as ownerId',
       'projects.description',
       'projects.created_at as createdAt',
+      'projects.visibility',
+      'projects.created_by as keptById',
     ])
     .where('projects.team_id', '=', teamId)
     .where(sql<boolean>`lower(projects.name) = lower(${name})`)
@@ -329,5 +413,79 @@ export async function listActivity(
     subjectKind: row.subject_kind,
     subjectId: row.subject_id,
     details: row.details,
+  }))
+}
+
+/** What somebody has in a team, counted. */
+export async function workOf(db: Db, teamId: string, userId: string, now: Date) {
+  const { rows } = await sql<Record<string, string>>`select
+    (select count(*) from experiments where team_id = ${teamId} and created_by = ${userId} and deleted_at is null) as experiments,
+    (select count(*) from experiments where team_id = ${teamId} and created_by = ${userId} and deleted_at is null
+      and state in ('pending', 'running', 'preempting')) as running,
+    (select count(*) from projects where team_id = ${teamId} and created_by = ${userId}) as projects,
+    (select count(*) from artifacts a join artifact_collections c on c.id = a.collection_id
+      join projects p on p.id = c.project_id
+      where p.team_id = ${teamId} and a.created_by = ${userId} and a.state = 'committed') as artifacts,
+    (select count(*) from api_keys where user_id = ${userId} and revoked_at is null) as keys,
+    (select count(*) from auth_session where user_id = ${userId}::text and expires_at > ${now}) as sessions,
+    (select count(*) from invitations where team_id = ${teamId} and created_by = ${userId}
+      and accepted_at is null and revoked_at is null and expires_at > ${now}) as invitations`.execute(db)
+  const row = rows[0]!
+  const running = await db
+    .selectFrom('experiments')
+    .innerJoin('projects', 'projects.id', 'experiments.project_id')
+    .select(['experiments.name', 'projects.name as project'])
+    .where('experiments.team_id', '=', teamId)
+    .where('experiments.created_by', '=', userId)
+    .where('experiments.deleted_at', 'is', null)
+    .where('experiments.state', 'in', ['pending', 'running', 'preempting'])
+    .orderBy('experiments.created_at', 'desc')
+    .limit(5)
+    .execute()
+  return {
+    running,
+    runningTotal: Number(row.running),
+    experiments: Number(row.experiments),
+    projects: Number(row.projects),
+    artifacts: Number(row.artifacts),
+    keys: Number(row.keys),
+    sessions: Number(row.sessions),
+    invitations: Number(row.invitations),
+  }
+}
+
+export async function listTeamRequests(
+  db: Db,
+  where: { id?: string; requestedBy?: string; onlyOpen?: boolean },
+): Promise<TeamRequest[]> {
+  let query = db
+    .selectFrom('team_requests')
+    .innerJoin('users as asker', 'asker.id', 'team_requests.requested_by')
+    .leftJoin('users as decider', 'decider.id', 'team_requests.decided_by')
+    .selectAll('team_requests')
+    .select([
+      'asker.username as asker_username',
+      'asker.name as asker_name',
+      'decider.username as decider_username',
+      'decider.name as decider_name',
+    ])
+    .orderBy(sql`decided_at is not null`)
+    .orderBy('team_requests.created_at', 'desc')
+    .limit(200)
+  if (where.id !== undefined) query = query.where('team_requests.id', '=', where.id)
+  if (where.requestedBy !== undefined) query = query.where('requested_by', '=', where.requestedBy)
+  if (where.onlyOpen) query = query.where('decided_at', 'is', null)
+  return (await query.execute()).map((row) => ({
+    id: row.id,
+    slug: row.slug,
+    name: row.name,
+    reason: row.reason,
+    requestedBy: { username: row.asker_username, name: row.asker_name },
+    createdAt: row.created_at.toISOString(),
+    state: row.decided_at === null ? 'open' : row.granted ? 'granted' : 'declined',
+    decidedBy:
+      row.decider_username === null ? null : { username: row.decider_username, name: row.decider_name! },
+    decidedAt: row.decided_at?.toISOString() ?? null,
+    note: row.note,
   }))
 }

@@ -11,6 +11,8 @@ export type Database = {
   teams: TeamTable
   memberships: MembershipTable
   invitations: InvitationTable
+  team_requests: TeamRequestTable
+  former_members: FormerMemberTable
   api_keys: ApiKeyTable
   projects: ProjectTable
   experiments: ExperimentTable
@@ -55,6 +57,13 @@ type InstanceTable = {
   secret: string
   setup_token_hash: string | null
   created_at: Instant
+  policy_locks: Json<Record<string, boolean | string>>
+  plan_name: Generated<string>
+  seats_max: number | null
+  trial_ends_at: InstantOrNull
+  contact_url: string | null
+  billing_user_id: string | null
+  billing_info: Json<Record<string, string>>
 }
 
 type AuthUserTable = {
@@ -110,6 +119,8 @@ type UserTable = {
   default_team_id: string | null
   disabled_at: InstantOrNull
   created_at: Instant
+  default_team_before_id: string | null
+  default_team_switched_at: InstantOrNull
 }
 
 type TeamTable = {
@@ -122,6 +133,8 @@ type TeamTable = {
   policy_overrides: Json<Record<string, boolean | string>>
   created_by: string | null
   created_at: Instant
+  new_project_visibility: Generated<'team' | 'private'>
+  code_saving: Generated<boolean>
 }
 
 type MembershipTable = {
@@ -143,7 +156,25 @@ type InvitationTable = {
   accepted_at: InstantOrNull
   accepted_by: string | null
   revoked_at: InstantOrNull
+  user_id: string | null
+  sent_at: InstantOrNull
 }
+
+type TeamRequestTable = {
+  id: string
+  slug: string
+  name: string
+  reason: Generated<string>
+  requested_by: string
+  created_at: Instant
+  decided_at: InstantOrNull
+  decided_by: string | null
+  granted: boolean | null
+  note: Generated<string>
+  team_id: string | null
+}
+
+type FormerMemberTable = { team_id: string; user_id: string; role: string; left_at: Instant }
 
 type ApiKeyTable = {
   id: string
@@ -167,6 +198,7 @@ type ProjectTable = {
   created_at: Instant
   updated_at: Instant
   experiments_made: Generated<number>
+  visibility: Generated<'team' | 'private'>
 }
 
 type ExperimentTable = {
