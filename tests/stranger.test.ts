@@ -97,9 +97,11 @@ type Rule = { input: (world: World) => object; others: Outcome } & Partial<Recor
 
 const where = ({ team: slug, project, experiment }: World) => ({ team: slug, project, experiment })
 const noInput = () => ({})
+/** An id of nothing. */
+const nothing = '01900000-0000-7000-8000-000000000000'
 
 /** Everybody who is signed in, about themselves. */
-const self = (input: Rule['input'] = noInput, more: Partial<Record<Role, Outcome>> = {}): Rule => ({
+const self = (input: Rule['input'] = noInput, more: Partial<Rule> = {}): Rule => ({
   input,
   others: 'ok',
   anonymous: 'unauthenticated',
@@ -118,7 +120,7 @@ const inTeam = (input: Rule['input'], more: Partial<Record<Role, Outcome>> = {})
 const adminOnly = (input: Rule['input'], more: Partial<Record<Role, Outcome>> = {}): Rule =>
   inTeam(input, { viewer: 'forbidden', service: 'forbidden', member: 'forbidden', ...more })
 /** Organisation admins and the operator; here nobody. */
-const organisation = (input: Rule['input'], more: Partial<Record<Role, Outcome>> = {}): Rule => ({
+const organisation = (input: Rule['input'], more: Partial<Rule> = {}): Rule => ({
   input,
   others: 'forbidden',
   anonymous: 'unauthenticated',
@@ -156,7 +158,23 @@ const rules: Record<string, Rule> = {
   },
   'instance.change': organisation(() => ({ signUpOpen: true })),
 
+  'organisation.plan': organisation(noInput, { others: 'ok' }),
+  'organisation.changePlan': organisation(() => ({ name: 'Free' })),
+  'organisation.changeBilling': organisation(() => ({ company: 'Example' })),
+  'organisation.locks': organisation(noInput, { others: 'ok' }),
+  'organisation.setLocks': organisation(() => ({ locks: { members_stop_runs: false } })),
+  'organisation.requestTeam': organisation(() => ({ slug: `t${randomText(6)}` }), { others: 'ok' }),
+  'organisation.teamRequests': organisation(noInput, { others: 'ok' }),
+  'organisation.grantTeam': organisation(() => ({ requestId: nothing })),
+  'organisation.declineTeam': organisation(() => ({ requestId: nothing })),
+
   'me.get': self(),
+  'me.invitations': self(),
+  'me.acceptInvitation': self(() => ({ invitationId: nothing }), {
+    others: 'not_found',
+    service: 'forbidden',
+  }),
+  'me.declineInvitation': self(() => ({ invitationId: nothing }), { others: 'not_found' }),
   'me.change': self(() => ({ name: 'Same' })),
   'me.keys': self(),
   'me.createKey': self(noInput, { viewer: 'forbidden', service: 'forbidden' }),
@@ -177,7 +195,7 @@ const rules: Record<string, Rule> = {
   'users.revokeKey': organisation(({ keyId }) => ({ username: team.admin.username, keyId })),
 
   'teams.list': self(),
-  'teams.create': organisation(() => ({ slug: `t${randomText(6)}` })),
+  'teams.create': organisation(() => ({ slug: `t${randomText(6)}` }), { admin: 'policy_denied' }),
   'teams.get': inTeam(where),
   'teams.change': adminOnly((w) => ({ ...where(w), name: 'Same' })),
   'teams.setPolicy': adminOnly((w) => ({ ...where(w), overrides: {} })),
@@ -188,6 +206,22 @@ const rules: Record<string, Rule> = {
   'teams.invitations': adminOnly(where, { member: 'policy_denied' }),
   'teams.invite': adminOnly(where, { member: 'policy_denied' }),
   'teams.revokeInvitation': adminOnly((w) => ({ ...where(w), invitationId: w.invitationId })),
+  'teams.resendInvitation': adminOnly((w) => ({ ...where(w), invitationId: nothing }), {
+    member: 'policy_denied',
+    admin: 'not_found',
+  }),
+  'teams.removal': adminOnly((w) => ({ ...where(w), username: team.mate.username })),
+  'teams.formerMembers': adminOnly(where),
+  'teams.reassign': adminOnly((w) => ({ ...where(w), username: 'nobody-here', to: team.mate.username }), {
+    admin: 'not_found',
+  }),
+  'teams.why': inTeam((w) => ({ ...where(w), person: team.mate.username })),
+  'teams.privacy': inTeam(where, { service: 'forbidden' }),
+  'teams.setPrivacy': adminOnly((w) => ({ team: w.team, codeSaving: true })),
+  'teams.rotateServiceKey': adminOnly(
+    (w) => ({ ...where(w), username: team.service.username, keyId: nothing }),
+    { admin: 'not_found' },
+  ),
   'teams.createServiceAccount': adminOnly((w) => ({ ...where(w), username: `s${randomText(6)}` })),
   'teams.serviceKeys': adminOnly((w) => ({ ...where(w), username: team.service.username })),
   'teams.createServiceKey': adminOnly((w) => ({ ...where(w), username: team.service.username })),

@@ -148,7 +148,7 @@ export function createAccess({ db }: { db: Kysely<Database> }) {
   }
 
   /** Proves an act on the organisation itself: users, settings, new teams. */
-  async function allowedInOrganisation(actor: Actor, action: Action): Promise<void> {
+  async function proveInOrganisation(actor: Actor, action: Action): Promise<void> {
     const refused = await refusalInOrganisation(actor, action)
     if (refused === undefined) return
     if (actor.kind === 'anonymous') throw hidden(actor)
@@ -235,7 +235,7 @@ export function createAccess({ db }: { db: Kysely<Database> }) {
     permits,
     verdictOn,
     mayStillUse,
-    allowedInOrganisation,
+    proveInOrganisation,
     refusalInOrganisation,
     visibleTeamIds,
     contentTeamIds,

@@ -67,7 +67,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
   const sealed = createSealed(secret)
   const mailer = createMailer({ db, sealed, settings: options.mail ?? null, clock, log: options.log })
   const identity = createIdentity({ db, secret, publicUrl: publicUrl ?? 'http://localhost', clock })
-  const teams = createTeams({ db, access, identity, events, clock })
+  const teams = createTeams({ db, access, identity, events, clock, mail: mailer })
   const experiments = createExperiments({ db, access, teams, metrics, blobs, signed, events, clock })
   const artifacts = createArtifacts({ db, access, teams, experiments, blobs, signed, events, clock })
   const datastores = createDatastores({ db, access, teams, blobs, signed, events, clock })

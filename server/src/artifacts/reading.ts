@@ -1,6 +1,6 @@
 /** Finding versions and fetching what is in them. What the actor may not read does not exist. */
 import { GridError } from '@teamgrid/api'
-import type { Actor } from '../actor.ts'
+import type { Actor, Guarded } from '../actor.ts'
 import type { StoredExperiment } from '../experiments/types.ts'
 import { mediaTypeOf } from '../lib/media-type.ts'
 import {
@@ -19,7 +19,7 @@ import type { Permission } from './permission.ts'
 import * as store from './store.ts'
 
 /** A project that the actor has been proven to read. */
-type Project = { id: string; teamId: string }
+type Project = { id: string; teamId: string } & Pick<Guarded, 'visibility' | 'keptById'>
 
 /** A file of a version, with the link to fetch it. */
 export type ArtifactFile = Entry & {
@@ -152,7 +152,11 @@ export function createReading(deps: ArtifactsDeps, { seen }: Permission) {
   ): Promise<store.ListedVersions> {
     return store.listVersions(
       db,
-      { producerId: experiment.id, teamIds: await access.contentTeamIds(actor), projects: await access.visibleProjects(actor) },
+      {
+        producerId: experiment.id,
+        teamIds: await access.contentTeamIds(actor),
+        projects: await access.visibleProjects(actor),
+      },
       page,
     )
   }
@@ -164,7 +168,11 @@ export function createReading(deps: ArtifactsDeps, { seen }: Permission) {
   ): Promise<store.ListedVersions> {
     return store.listVersions(
       db,
-      { usedBy: experiment.id, teamIds: await access.contentTeamIds(actor), projects: await access.visibleProjects(actor) },
+      {
+        usedBy: experiment.id,
+        teamIds: await access.contentTeamIds(actor),
+        projects: await access.visibleProjects(actor),
+      },
       page,
     )
   }

@@ -12,7 +12,10 @@ import type { FactWriter } from './fact-writer.ts'
 export type ExperimentsDeps = {
   db: Kysely<Database>
   access: Access
-  teams: Pick<Teams, 'findTeam' | 'findProject' | 'findProjectGuard' | 'ensureProject' | 'onProjectDelete'>
+  teams: Pick<
+    Teams,
+    'findTeam' | 'findProject' | 'findProjectGuard' | 'ensureProject' | 'onProjectDelete' | 'onReassign'
+  >
   metrics: MetricStore
   blobs: BlobStore
   signed: SignedUrls

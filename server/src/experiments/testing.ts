@@ -14,6 +14,7 @@ import type { MetricStore } from '../stores/clickhouse/metric-types.ts'
 import { openClickHouse } from '../stores/clickhouse/open.ts'
 import type { Database } from '../stores/postgres/schema.ts'
 import { testDatabase } from '../stores/postgres/testing.ts'
+import { noMail } from '../teams/mail.ts'
 import { createTeams } from '../teams/service.ts'
 import { createExperiments } from './service.ts'
 import type { ExperimentRef } from './types.ts'
@@ -45,7 +46,7 @@ export async function openBench() {
   events.subscribe((event) => heard.push(event))
   const access = createAccess({ db })
   const signed = createSignedUrls({ secret: 'a secret for tests', clock })
-  const teams = createTeams({ db, access, identity: undefined as never, events, clock })
+  const teams = createTeams({ db, access, identity: undefined as never, events, clock, mail: noMail })
   const deps = { db, access, teams, metrics, blobs, signed, events, clock }
   const experiments = createExperiments(deps)
 

@@ -24,8 +24,8 @@ export function createAudit(deps: TeamsDeps) {
     return { teamId: team!.id, ...(actor.userId === null ? {} : { actorUserId: actor.userId }) }
   }
 
-  function organisationReach(actor: Actor): AuditReach {
-    access.allowedInOrganisation(actor, 'org:audit')
+  async function organisationReach(actor: Actor): Promise<AuditReach> {
+    await access.proveInOrganisation(actor, 'org:audit')
     return { userId: actor.userId }
   }
 
@@ -34,7 +34,7 @@ export function createAudit(deps: TeamsDeps) {
   }
 
   async function organisationAudit(actor: Actor, input: AuditFilter & Range) {
-    return await pageOf(organisationReach(actor), input)
+    return await pageOf(await organisationReach(actor), input)
   }
 
   async function pageOf(reach: AuditReach, { limit, cursor, ...filter }: AuditFilter & Range) {
@@ -59,7 +59,7 @@ export function createAudit(deps: TeamsDeps) {
     slug: string | undefined,
     filter: AuditFilter,
   ): Promise<AsyncGenerator<AuditEntry[]>> {
-    const reach = slug === undefined ? organisationReach(actor) : await teamReach(actor, slug)
+    const reach = slug === undefined ? await organisationReach(actor) : await teamReach(actor, slug)
     await chain.seal()
     const teamId = 'teamId' in reach ? reach.teamId : null
     await record(db, actor, 'audit:export', {
@@ -89,7 +89,7 @@ export function createAudit(deps: TeamsDeps) {
   async function verifyAudit(actor: Actor, input: { team?: string; expect?: string }) {
     const expected = input.expect === undefined ? undefined : headOf(input.expect)
     if (input.team === undefined) {
-      access.allowedInOrganisation(actor, 'org:audit')
+      await access.proveInOrganisation(actor, 'org:audit')
       return presentVerdict(await chain.verify(expected ? organisationChain : undefined, expected))
     }
     const team = await access.allowed(actor, 'audit:read', teamGuard(input.team))

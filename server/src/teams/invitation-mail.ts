@@ -1,5 +1,5 @@
 import type { TeamRole } from '@teamgrid/api'
-import type { Message } from './mail.ts'
+import type { Message } from '../mail/message.ts'
 
 const roles: Record<TeamRole, string> = {
   admin: 'as an admin',

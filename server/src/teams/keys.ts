@@ -40,13 +40,13 @@ export function createKeys({ db, access, clock }: TeamsDeps) {
 
   /** For the organisation's admins and the operator, who may also bring a secret of their own. */
   async function keysOf(actor: Actor, username: string): Promise<ApiKey[]> {
-    await access.allowedInOrganisation(actor, 'org:keys')
+    await access.proveInOrganisation(actor, 'org:keys')
     return listKeys(db, (await person(username)).id)
   }
 
   async function createKeyOf(actor: Actor, username: string, name: string, secret?: string) {
     if (actor.kind !== 'operator') {
-      await access.allowedInOrganisation(actor, 'org:keys')
+      await access.proveInOrganisation(actor, 'org:keys')
       // A key made for somebody acts as them; only who can read the disk anyway may have that.
       throw new GridError('forbidden', 'Only the operator of this server makes keys for other people')
     }
@@ -60,7 +60,7 @@ export function createKeys({ db, access, clock }: TeamsDeps) {
   }
 
   async function revokeKeyOf(actor: Actor, username: string, keyId: string): Promise<void> {
-    await access.allowedInOrganisation(actor, 'org:keys')
+    await access.proveInOrganisation(actor, 'org:keys')
     await revoke(actor, (await person(username)).id, keyId)
   }
 
@@ -112,12 +112,7 @@ export function createKeys({ db, access, clock }: TeamsDeps) {
     await db.transaction().execute((trx) => revokeIn(trx, actor, userId, keyId))
   }
 
-  async function revokeIn(
-    trx: Kysely<Database>,
-    actor: Actor,
-    userId: string,
-    keyId: string,
-  ): Promise<void> {
+  async function revokeIn(trx: Kysely<Database>, actor: Actor, userId: string, keyId: string): Promise<void> {
     const gone = await trx
       .updateTable('api_keys')
       .set({ revoked_at: clock.now() })

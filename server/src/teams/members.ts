@@ -30,7 +30,7 @@ export function createMembers(deps: TeamsDeps) {
 
   /** Puts an existing person into a team without asking them: for organisation admins and the operator. */
   async function addMember(actor: Actor, slug: string, username: string, role: PersonRole): Promise<Member> {
-    await access.allowedInOrganisation(actor, 'org:users')
+    await access.proveInOrganisation(actor, 'org:users')
     const team = await access.allowed(actor, 'member:invite', teamGuard(slug))
     const user = await store.findUser(db, username)
     if (user?.kind !== 'person') throw new GridError('not_found', `There is no person ${username}`)

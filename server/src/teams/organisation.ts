@@ -86,7 +86,7 @@ export function createOrganisation(deps: TeamsDeps) {
       contactUrl?: string | null
     },
   ): Promise<Plan> {
-    await access.allowedInOrganisation(actor, 'billing:edit-plan')
+    await access.proveInOrganisation(actor, 'billing:edit-plan')
     await db.transaction().execute(async (trx) => {
       const set = {
         ...(change.name === undefined ? {} : { plan_name: change.name }),
@@ -115,17 +115,13 @@ export function createOrganisation(deps: TeamsDeps) {
       .where('organisation_role', '=', 'billing')
       .execute()
     if (user?.organisation_role === 'member' || user?.organisation_role === 'billing') {
-      await trx
-        .updateTable('users')
-        .set({ organisation_role: 'billing' })
-        .where('id', '=', user.id)
-        .execute()
+      await trx.updateTable('users').set({ organisation_role: 'billing' }).where('id', '=', user.id).execute()
     }
     return user?.id ?? null
   }
 
   async function changeBilling(actor: Actor, info: BillingInfo): Promise<Plan> {
-    await access.allowedInOrganisation(actor, 'billing:edit-info')
+    await access.proveInOrganisation(actor, 'billing:edit-info')
     await db.transaction().execute(async (trx) => {
       const { billing_info: before } = await trx
         .selectFrom('instance')
@@ -150,7 +146,7 @@ export function createOrganisation(deps: TeamsDeps) {
   }
 
   async function setLocks(actor: Actor, { locks: wanted }: PolicyLocks): Promise<PolicyLocks> {
-    await access.allowedInOrganisation(actor, 'policy:lock')
+    await access.proveInOrganisation(actor, 'policy:lock')
     for (const [key, value] of Object.entries(wanted)) {
       if (!isPolicyKey(key)) throw new GridError('invalid', `There is no policy switch "${key}"`)
       if (!isPolicyValue(key, value))
@@ -162,7 +158,10 @@ export function createOrganisation(deps: TeamsDeps) {
         .select('policy_locks')
         .forUpdate()
         .executeTakeFirstOrThrow()
-      await trx.updateTable('instance').set({ policy_locks: JSON.stringify(wanted) }).execute()
+      await trx
+        .updateTable('instance')
+        .set({ policy_locks: JSON.stringify(wanted) })
+        .execute()
       await record(trx, actor, 'policy:lock', { ...theOrganisation, details: { from: before, to: wanted } })
     })
     access.forgetLocks()
@@ -216,8 +215,8 @@ export function createOrganisation(deps: TeamsDeps) {
   }
 
   async function grantTeam(actor: Actor, requestId: string): Promise<Team> {
-    await access.allowedInOrganisation(actor, 'org:users')
-    await access.allowedInOrganisation(actor, 'team:create')
+    await access.proveInOrganisation(actor, 'org:users')
+    await access.proveInOrganisation(actor, 'team:create')
     const teamId = await db.transaction().execute(async (trx) => {
       const request = await openRequest(trx, requestId)
       const id = await insertTeam(trx, actor, {
@@ -245,7 +244,7 @@ export function createOrganisation(deps: TeamsDeps) {
         .where('id', '=', requestId)
         .executeTakeFirst()
       const isMine = found !== undefined && found.requested_by === actor.userId
-      if (!isMine) await access.allowedInOrganisation(actor, 'org:users')
+      if (!isMine) await access.proveInOrganisation(actor, 'org:users')
       await openRequest(trx, requestId)
       await trx
         .updateTable('team_requests')

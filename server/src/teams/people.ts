@@ -125,7 +125,7 @@ export function createPeople(deps: TeamsDeps, keys: Keys) {
     actor: Actor,
     input: { organisation?: string; signUpOpen?: boolean },
   ): Promise<void> {
-    await access.allowedInOrganisation(actor, 'org:settings')
+    await access.proveInOrganisation(actor, 'org:settings')
     await db.transaction().execute(async (trx) => {
       if (input.organisation !== undefined || input.signUpOpen !== undefined) {
         await trx
@@ -149,7 +149,7 @@ export function createPeople(deps: TeamsDeps, keys: Keys) {
     actor: Actor,
     input: NewPerson & { apiKey?: string; admin: boolean },
   ): Promise<User> {
-    await access.allowedInOrganisation(actor, 'org:users')
+    await access.proveInOrganisation(actor, 'org:users')
     if (input.apiKey !== undefined && actor.kind !== 'operator') {
       throw new GridError('forbidden', 'Only the operator of this server makes keys for other people')
     }
@@ -166,7 +166,7 @@ export function createPeople(deps: TeamsDeps, keys: Keys) {
   }
 
   async function listPeople(actor: Actor, input: { search?: string; limit: number; cursor?: string }) {
-    await access.allowedInOrganisation(actor, 'org:users')
+    await access.proveInOrganisation(actor, 'org:users')
     const rows = await listUsers(db, {
       limit: input.limit + 1,
       ...(input.search ? { search: input.search } : {}),
@@ -181,7 +181,7 @@ export function createPeople(deps: TeamsDeps, keys: Keys) {
     username: string,
     change: { name?: string; organisationRole?: OrganisationRole; disabled?: boolean; password?: string },
   ): Promise<User> {
-    await access.allowedInOrganisation(actor, 'org:users')
+    await access.proveInOrganisation(actor, 'org:users')
     if (change.password !== undefined && actor.kind !== 'operator') {
       throw new GridError('forbidden', 'Only the operator of this server sets passwords', {
         hint: 'Make a password reset link and hand it over.',
@@ -221,7 +221,7 @@ export function createPeople(deps: TeamsDeps, keys: Keys) {
   }
 
   async function resetPassword(actor: Actor, username: string) {
-    await access.allowedInOrganisation(actor, 'org:users')
+    await access.proveInOrganisation(actor, 'org:users')
     const user = await findUser(db, username)
     if (!user || user.kind !== 'person') throw new GridError('not_found', `There is no person ${username}`)
     const { token, expiresAt } = await identity.makeResetToken(user.id)

@@ -395,13 +395,14 @@ describe('service accounts', () => {
     await expect(service.teams.list()).rejects.toEqual(code('unauthenticated'))
   })
 
-  test('it is refused to work for somebody who is not in the team', async () => {
-    const { service, outsider, removed, member } = await app.aTeam()
+  test('it is refused to work for who left, and not told whether a stranger exists', async () => {
+    const { service, outsider, removed, viewer, member } = await app.aTeam()
     const as = (username: string) =>
       app.clientWith({ authorization: `Bearer ${service.key}`, 'x-wandb-username': username })
-    for (const person of [outsider, removed]) {
+    for (const person of [removed, viewer]) {
       await expect(as(person.username).me.get()).rejects.toEqual(code('forbidden'))
     }
+    await as(outsider.username).me.get()
     await as(member.username).me.get()
     await as('').me.get()
     await as('nobody-here').me.get()

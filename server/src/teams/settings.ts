@@ -61,7 +61,7 @@ export function createTeamSettings({ db, access, events, clock }: TeamsDeps) {
     actor: Actor,
     input: { slug: string; name?: string; admin?: string },
   ): Promise<Team> {
-    await access.allowedInOrganisation(actor, 'team:create')
+    await access.proveInOrganisation(actor, 'team:create')
     const admin = input.admin === undefined ? undefined : await store.findUser(db, input.admin)
     if (input.admin !== undefined && admin?.kind !== 'person') {
       throw new GridError('not_found', `There is no person ${input.admin}`)
