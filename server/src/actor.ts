@@ -43,8 +43,6 @@ export type Guarded = {
   ownerId: string | null
   /** The service account that made it for its owner. */
   createdById?: string | null
-  /** `private` things are their owner's and the admins' alone. Default `team`. */
-  visibility?: 'private' | 'team' | 'organisation'
   /** For jobs' keys, which reach only their own experiment. */
   experimentId?: string
   /** For refusals: `experiment`, `project` … and how people call it. */

@@ -69,7 +69,7 @@ export function createReading({ db, access, teams, signed }: DatastoresDeps) {
       input.team === undefined
         ? undefined
         : await access.allowed(actor, 'datastore:read', teams.teamGuard(input.team))
-    const teamIds = team ? [team.id] : await access.visibleTeamIds(actor)
+    const teamIds = team ? [team.id] : await access.contentTeamIds(actor)
     const organisationToo = team === undefined && actor.kind === 'person'
     const owner = input.owner === 'me' ? actor.username : input.owner
     const found = await store.listDatastores(
@@ -140,7 +140,7 @@ export function createReading({ db, access, teams, signed }: DatastoresDeps) {
   async function candidates(actor: Actor, name: string, owner: string | null, team?: string) {
     const only = team && (await access.allowed(actor, 'datastore:read', teams.teamGuard(team)))
     const where = {
-      teamIds: only ? [only.id] : await access.visibleTeamIds(actor),
+      teamIds: only ? [only.id] : await access.contentTeamIds(actor),
       organisationToo: !only && actor.kind === 'person',
       ...(owner === null ? {} : { owner }),
     }

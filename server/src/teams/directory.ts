@@ -36,7 +36,7 @@ export function createDirectory({ db, access }: TeamsDeps, keys: Keys) {
   }
 
   async function within(actor: Actor, wanted: string): Promise<UserRow[]> {
-    if (isOrganisationAdmin(actor)) {
+    if (await isOrganisationAdmin(actor)) {
       const exact = (await findUser(db, wanted)) ?? (wanted ? await findUserByEmail(db, wanted) : undefined)
       const rows = await listUsers(db, { limit: 1000, ...(wanted ? { search: wanted } : {}) })
       return exact && !rows.some(({ id }) => id === exact.id) ? [exact, ...rows] : rows
@@ -57,27 +57,21 @@ export function createDirectory({ db, access }: TeamsDeps, keys: Keys) {
     return self && !mates.some(({ id }) => id === self.id) ? [self, ...mates] : mates
   }
 
-  function isOrganisationAdmin(actor: Actor): boolean {
-    try {
-      access.allowedInOrganisation(actor, 'org:users')
-      return true
-    } catch (error) {
-      if (error instanceof GridError) return false
-      throw error
-    }
+  async function isOrganisationAdmin(actor: Actor): Promise<boolean> {
+    return (await access.refusalInOrganisation(actor, 'org:users')) === undefined
   }
 
   /** One's own key, or anybody's for an admin of the organisation. @throws GridError not_found otherwise */
   async function revokeKeyById(actor: Actor, keyId: string): Promise<void> {
     const key = await db.selectFrom('api_keys').select('user_id').where('id', '=', keyId).executeTakeFirst()
     const owner = key && key.user_id !== actor.userId ? await findUserById(db, key.user_id) : undefined
-    if (owner && isOrganisationAdmin(actor)) return keys.revokeKeyOf(actor, owner.username, keyId)
+    if (owner && (await isOrganisationAdmin(actor))) return keys.revokeKeyOf(actor, owner.username, keyId)
     return keys.revokeMyKey(actor, keyId)
   }
 
   /** Where somebody belongs, for those who may look after people. @throws GridError forbidden */
   async function teamsOf(actor: Actor, username: string): Promise<string[]> {
-    access.allowedInOrganisation(actor, 'org:users')
+    await access.proveInOrganisation(actor, 'org:users')
     const rows = await db
       .selectFrom('memberships')
       .innerJoin('teams', 'teams.id', 'memberships.team_id')

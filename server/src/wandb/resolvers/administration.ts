@@ -105,7 +105,7 @@ export function administrationResolvers({ teams, places, freshKeys }: Deps): Res
         const role = input.admin ? 'admin' : 'member'
         if (!email && !username) throw new GridError('invalid', 'Name a person or an e-mail address')
         // Who looks after everybody asks nobody.
-        if (username && teams.isOrganisationAdmin(actor)) {
+        if (username && (await teams.isOrganisationAdmin(actor))) {
           const member = await teams.addMember(actor, slug, username, role)
           return {
             invite: {

@@ -91,7 +91,7 @@ export function placeResolvers({
 
   /** What an admin of the organisation sees of somebody else, and nobody besides. */
   async function ofOthers<Thing>(actor: Actor, read: () => Promise<Thing>): Promise<Thing | null> {
-    return teams.isOrganisationAdmin(actor) ? await read() : null
+    return (await teams.isOrganisationAdmin(actor)) ? await read() : null
   }
 
   /** Open invitations by e-mail, for those who may see them. */
