@@ -65,7 +65,12 @@ export type TeamRequest = z.infer<typeof TeamRequest>
 
 export const organisation = {
   plan: endpoint
-    .route({ method: 'GET', path: '/organisation/plan', summary: 'Plan, seats and usage', tags: ['organisation'] })
+    .route({
+      method: 'GET',
+      path: '/organisation/plan',
+      summary: 'Plan, seats and usage',
+      tags: ['organisation'],
+    })
     .output(Plan),
   changePlan: endpoint
     .route({

@@ -82,7 +82,11 @@ function noteOf(cell: Cell): string | undefined {
   if (typeof cell === 'string') return undefined
   if (cell.when === 'break-glass') return 'only in an emergency, audited'
   if (cell.when === 'link only') return 'with a link to just this'
-  const parts = [cell.note, cell.audited ? 'audited' : undefined, cell.billing ? 'billing user too' : undefined]
+  const parts = [
+    cell.note,
+    cell.audited ? 'audited' : undefined,
+    cell.billing ? 'billing user too' : undefined,
+  ]
   const said = parts.filter((part) => part !== undefined).join('; ')
   return said === '' ? undefined : said
 }

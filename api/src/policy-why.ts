@@ -45,7 +45,10 @@ export function why(asking: Asking): { sees: boolean; sentence: string } {
     }
   }
   if (resource.visibility === 'private')
-    return { sees: false, sentence: `${no} it is private to ${keptBy ?? 'who made it'} and the admins of ${team}.` }
+    return {
+      sees: false,
+      sentence: `${no} it is private to ${keptBy ?? 'who made it'} and the admins of ${team}.`,
+    }
   return { sees: false, sentence: `${no} their role in team ${team} does not allow it.` }
 }
 
@@ -59,7 +62,8 @@ function reason({ subject, team, thing, resource, madeBy, madeVia, keptBy, perso
     if (resource.visibility === 'private' && keptBy === person)
       return `it stands in their private project and they are ${role_}`
   }
-  if (role === 'service' && madeVia === person) return `it made it${madeBy ? ` for ${madeBy}` : ''} and is ${role_}`
+  if (role === 'service' && madeVia === person)
+    return `it made it${madeBy ? ` for ${madeBy}` : ''} and is ${role_}`
   if (role === 'admin') return `they are ${role_}, and admins see everything in it`
   if (role === 'viewer') return `they are ${role_}: they see what members see and change nothing`
   if (role !== null) {

@@ -127,7 +127,12 @@ export const Removal = z.object({
 export type Removal = z.infer<typeof Removal>
 
 /** Why somebody can see something, in one sentence. */
-export const Why = z.object({ person: z.string(), thing: z.string(), sees: z.boolean(), sentence: z.string() })
+export const Why = z.object({
+  person: z.string(),
+  thing: z.string(),
+  sees: z.boolean(),
+  sentence: z.string(),
+})
 export type Why = z.infer<typeof Why>
 
 export const TeamPrivacy = z.object({
@@ -527,11 +532,7 @@ export const teams = {
       tags: ['teams'],
     })
     .input(team)
-    .output(
-      z.array(
-        Person.extend({ leftAt: Instant, experiments: z.number(), projects: z.number() }),
-      ),
-    ),
+    .output(z.array(Person.extend({ leftAt: Instant, experiments: z.number(), projects: z.number() }))),
   reassign: endpoint
     .route({
       method: 'POST',

@@ -48,4 +48,7 @@ export type Guarded = {
   /** For refusals: `experiment`, `project` … and how people call it. */
   kind: string
   label: string
-} & Pick<Resource, 'share' | 'visibility' | 'keptById' | 'isMoved' | 'openedByLink' | 'policyKey' | 'clusterOf'>
+} & Pick<
+  Resource,
+  'share' | 'visibility' | 'keptById' | 'isMoved' | 'openedByLink' | 'policyKey' | 'clusterOf'
+>

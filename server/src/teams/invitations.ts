@@ -266,7 +266,13 @@ export function createInvitations(deps: TeamsDeps) {
     trx: Kysely<Database>,
     actor: Actor,
     team: GuardedTeam,
-    invitation: { id: string; email: string | null; userId: string | null; role: PersonRole; expiresAt: Date },
+    invitation: {
+      id: string
+      email: string | null
+      userId: string | null
+      role: PersonRole
+      expiresAt: Date
+    },
     token: string,
   ): Promise<NewInvitation['mail']> {
     const user = invitation.userId ? await store.findUserById(trx, invitation.userId) : undefined
@@ -336,9 +342,7 @@ type Invited = { id: string; email: string | null }
 function isFor(invitation: OpenInvitation, user: Invited): boolean {
   if (invitation.user_id !== null && invitation.email === null) return invitation.user_id === user.id
   if (invitation.email === null) return true
-  return (
-    invitation.user_id === user.id || invitation.email.toLowerCase() === user.email?.toLowerCase()
-  )
+  return invitation.user_id === user.id || invitation.email.toLowerCase() === user.email?.toLowerCase()
 }
 
 async function notFor(

@@ -17,11 +17,7 @@ export async function insertMembership(
     .onConflict((conflict) => conflict.columns(['team_id', 'user_id']).doNothing())
     .executeTakeFirst()
   if (!inserted.numInsertedOrUpdatedRows) throw new GridError('conflict', 'They are in this team already')
-  await trx
-    .deleteFrom('former_members')
-    .where('team_id', '=', teamId)
-    .where('user_id', '=', userId)
-    .execute()
+  await trx.deleteFrom('former_members').where('team_id', '=', teamId).where('user_id', '=', userId).execute()
 }
 
 /** Takes the row away and remembers that there was one: nobody logs in the name of somebody who left. */

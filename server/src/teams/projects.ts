@@ -216,7 +216,12 @@ export function createProjects(deps: TeamsDeps) {
   }
 }
 
-function guardOf({ teamId, ownerId, visibility, name }: Awaited<ReturnType<typeof store.projectRows>>[number]) {
+function guardOf({
+  teamId,
+  ownerId,
+  visibility,
+  name,
+}: Awaited<ReturnType<typeof store.projectRows>>[number]) {
   return { teamId, ownerId, visibility, keptById: ownerId, kind: 'project', label: name }
 }
 

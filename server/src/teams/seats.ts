@@ -32,7 +32,10 @@ export async function countSeats(
  * @throws GridError conflict, when it would need more than there are; lowering the limit below what is used takes
  *   nobody's seat.
  */
-export async function withinSeats<Result>(trx: Kysely<Database>, act: () => Promise<Result>): Promise<Result> {
+export async function withinSeats<Result>(
+  trx: Kysely<Database>,
+  act: () => Promise<Result>,
+): Promise<Result> {
   const { seats_max: max } = await trx.selectFrom('instance').select('seats_max').executeTakeFirstOrThrow()
   if (max === null) return act()
   // Two who join at once must not both take the last one.

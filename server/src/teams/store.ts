@@ -1,4 +1,13 @@
-import type { Activity, ApiKey, Invitation, Member, Project, TeamRequest, TeamRole, User } from '@teamgrid/api'
+import type {
+  Activity,
+  ApiKey,
+  Invitation,
+  Member,
+  Project,
+  TeamRequest,
+  TeamRole,
+  User,
+} from '@teamgrid/api'
 import { type Kysely, sql } from 'kysely'
 import type { z } from 'zod'
 import type { Database } from '../stores/postgres/schema.ts'
@@ -248,9 +257,7 @@ export async function openInvitationsFor(db: Db, user: { id: string; email: stri
     .where((eb) =>
       eb.or([
         eb('invitations.user_id', '=', user.id),
-        ...(user.email === null
-          ? []
-          : [sql<boolean>`lower(invitations.email) = lower(${user.email})`]),
+        ...(user.email === null ? [] : [sql<boolean>`lower(invitations.email) = lower(${user.email})`]),
       ]),
     )
     .orderBy('invitations.created_at', 'desc')

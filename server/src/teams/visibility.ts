@@ -110,11 +110,7 @@ export function createVisibility(deps: TeamsDeps) {
     return { person: isKnownHere ? user.username : input.person, thing: about.thing, sees, sentence }
   }
 
-  async function aboutOf(
-    actor: Actor,
-    team: GuardedTeam,
-    input: { project?: string; experiment?: string },
-  ) {
+  async function aboutOf(actor: Actor, team: GuardedTeam, input: { project?: string; experiment?: string }) {
     const resource = { teamId: team.id }
     if (input.project === undefined) {
       if (input.experiment !== undefined) throw new GridError('invalid', 'Name the project of the experiment')
