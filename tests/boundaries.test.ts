@@ -42,7 +42,7 @@ const mayImport: Record<string, string[]> = {
   'server/src/http/': [...base, ...shapes, teams, 'server/src/teams/{actors,identity}.ts'],
   'server/src/demo/': [...base, experiments, teams, 'server/src/teams/actors.ts'],
   'server/src/{actor,access,activity,events}.ts': [
-    'server/src/actor.ts',
+    'server/src/{actor,activity}.ts',
     'server/src/lib/',
     'server/src/stores/postgres/schema.ts',
     'api/',
