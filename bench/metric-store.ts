@@ -90,11 +90,13 @@ async function appendFloor(keys: number): Promise<object> {
       for (let key = 0; key < keys; key++)
         rows += `${experimentId}\thistory\tmetric/${key}\t${n}\t${n}\t${n / 10}\t${1.7e9 + n / 10}\t${Math.random()}\t1\n`
     const started = performance.now()
-    await clickhouse.insert(
-      'floor_points',
-      ['experiment', 'stream', 'key', 'line', 'step', 'runtime', 'timestamp', 'value', 'version'],
-      rows,
-    )
+    await clickhouse.write([
+      {
+        table: 'floor_points',
+        columns: ['experiment', 'stream', 'key', 'line', 'step', 'runtime', 'timestamp', 'value', 'version'],
+        rows: Buffer.from(rows),
+      },
+    ])
     rates.push((1000 * keys) / ((performance.now() - started) / 1000))
   }
   await clickhouse.client.command({ query: 'DROP TABLE floor_points' })

@@ -47,6 +47,7 @@ async function start(): Promise<void> {
   const clickhouse = await openClickHouse({
     url: config.clickhouseUrl,
     path: join(config.dataDir, 'metrics'),
+    warn: log.warn,
   })
   const metrics = createMetricStore(clickhouse)
   closers.push(() => metrics.close())

@@ -26,7 +26,7 @@ function knownTrouble(error: unknown): GridError | undefined {
   if (error instanceof GridError) return error
   const message = error instanceof Error ? error.message : String(error)
   const code = codeOf(error) ?? ''
-  if (code === notEnoughSpace || /No space left on device|errno: 28\b/.test(message))
+  if (code === notEnoughSpace || /ENOSPC|EDQUOT|No space left on device|errno: 28\b/.test(message))
     return new GridError('storage_full', undefined, { cause: error })
   if (code === cannotCompileRegexp)
     return new GridError('invalid', 'This regular expression cannot be understood.', {

@@ -15,11 +15,12 @@ import type { ClickHouse } from './open.ts'
 
 export function createMetricStore({
   client,
-  insert,
+  write,
+  forget,
   close,
   clock = Date,
-}: Pick<ClickHouse, 'client' | 'insert' | 'close'> & { clock?: { now(): number } }): MetricStore {
-  const { settled, ...writer } = createMetricWriter({ client, insert }, clock)
+}: Pick<ClickHouse, 'client' | 'write' | 'forget' | 'close'> & { clock?: { now(): number } }): MetricStore {
+  const { settled, ...writer } = createMetricWriter({ write, forget }, clock)
   const ask = createAsk({ client })
   return {
     ...writer,

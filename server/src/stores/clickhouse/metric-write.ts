@@ -43,7 +43,7 @@ type Rows = Record<Table, string>
 const tables = Object.keys(columns) as Table[]
 
 export function createMetricWriter(
-  clickhouse: Pick<ClickHouse, 'client' | 'insert'>,
+  clickhouse: Pick<ClickHouse, 'write' | 'forget'>,
   clock: { now(): number },
 ): Pick<MetricStore, 'append' | 'forget'> & { settled: () => Promise<void> } {
   const group = createGroupCommit<Rows>(commit, limits)
@@ -65,10 +65,12 @@ export function createMetricWriter(
   /** Whatever part of a group was stored before another part failed is harmless: its callers send it again. */
   async function commit(items: Rows[]): Promise<void> {
     try {
-      for (const table of tables) {
-        const rows = items.map((item) => item[table]).join('')
-        if (rows !== '') await clickhouse.insert(table, columns[table], rows)
-      }
+      const inserts = tables.map((table) => ({
+        table,
+        columns: columns[table],
+        rows: Buffer.from(items.map((item) => item[table]).join('')),
+      }))
+      await clickhouse.write(inserts.filter(({ rows }) => rows.length > 0))
     } catch (error) {
       throw writingTrouble(error)
     }
@@ -80,12 +82,7 @@ export function createMetricWriter(
     // What was handed in before must not come back after. Deleting itself holds up no writer.
     await group.settled()
     try {
-      // The rows are hidden when this returns; the space comes back with the next merge of their part.
-      for (const table of ['points', 'lines', 'objects', 'keys', 'console', 'facts'])
-        await clickhouse.client.command({
-          query: `DELETE FROM ${table} WHERE experiment IN {ids:Array(UUID)}`,
-          query_params: { ids },
-        })
+      await clickhouse.forget(ids)
     } catch (error) {
       throw writingTrouble(error)
     }

@@ -6,7 +6,10 @@ import { newId } from '../../lib/ids.ts'
 import { createMetricStore } from './metric-store.ts'
 import { openClickHouse } from './open.ts'
 
-/** Stands in for a ClickHouse server on the wire; what SQL means is for the contract suite and a real one. */
+/**
+ * Stands in for a ClickHouse server on the wire; what SQL means is for the contract suite and a real one. An answer in
+ * JSON is an answer, any other is trouble.
+ */
 async function aServer(answer: (statement: string, body: string) => string | null) {
   const requests: { authorization: string; database: string; statement: string; body: string }[] = []
   const server = createServer((request, response) => {
@@ -24,7 +27,7 @@ async function aServer(answer: (statement: string, body: string) => string | nul
         body,
       })
       const trouble = answer(statement, body)
-      if (trouble !== null) response.statusCode = 500
+      if (trouble !== null && !trouble.startsWith('{')) response.statusCode = 500
       response.end(trouble ?? '')
     })
   })
@@ -36,6 +39,18 @@ async function aServer(answer: (statement: string, body: string) => string | nul
 test('a server that refuses its tables is not opened', async () => {
   const server = await aServer(() => 'Code: 497. DB::Exception: ada: Not enough privileges. (ACCESS_DENIED)')
   await expect(openClickHouse({ url: server.url, path: '' })).rejects.toThrow('Not enough privileges')
+  server.close()
+})
+
+test('a server syncs every insert and merge of our tables, unless they say otherwise themselves', async () => {
+  const server = await aServer((statement, body) =>
+    `${statement}${body}`.includes('fsync_after_insert%') ? '{"name":"lines"}\n' : null,
+  )
+  await (await openClickHouse({ url: server.url, path: '' })).close()
+  const altering = server.requests.filter(({ statement, body }) =>
+    `${statement}${body}`.includes('ALTER TABLE {name'),
+  )
+  expect(altering).toHaveLength(1)
   server.close()
 })
 

@@ -9,12 +9,16 @@
  *   only ever sent as tab-separated text, where a line break inside a value is escaped and no line is empty. Binary
  *   formats would be faster to write and are not safe here.
  */
+import { execFile } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
+import { promisify } from 'node:util'
 import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client'
 import { drainPending, Session } from 'chdb'
 import { createChdbConnection } from 'chdb/connection'
+import { deleteExperiments } from './delete-experiments.ts'
+import { type Engine, type Insert, openLoggedWrites } from './logged-writes.ts'
 import { migrateClickHouse } from './migrate.ts'
 
 /** From this size on an insert is worth several threads. */
@@ -23,8 +27,12 @@ const parallelFromBytes = 1024 * 1024
 export type ClickHouse = {
   client: ClickHouseClient
   database: string
-  /** Inserts tab-separated rows; resolves when the engine has stored them. */
-  insert: (table: string, columns: readonly string[], rows: string) => Promise<void>
+  /** Stores rows of several tables, one after the other; resolves when they are durable. */
+  write: (inserts: readonly Insert[]) => Promise<void>
+  /** Hides all rows of these experiments, for good. */
+  forget: (experimentIds: readonly string[]) => Promise<void>
+  /** Makes what is written durable in the tables themselves. It happens by itself; the embedded engine has use for it. */
+  checkpoint: () => Promise<void>
   /** Waits for what is running, then releases the engine. */
   close: () => Promise<void>
 }
@@ -37,16 +45,18 @@ const requestTimeoutMs = 120_000
  *
  * @param url a ClickHouse server (`http://user:password@host:8123/database`), or null for chDB.
  * @param path the data directory of chDB; made if absent. Not used with `url`.
+ * @param warn hears, in a sentence, what an operator should know.
  */
-export async function openClickHouse(options: { url: string | null; path: string }): Promise<ClickHouse> {
-  const clickhouse = options.url === null ? await openEmbedded(options.path) : await openServer(options.url)
-  try {
-    await migrateClickHouse(clickhouse)
-  } catch (error) {
-    await clickhouse.close()
-    throw error
-  }
-  return clickhouse
+export async function openClickHouse({
+  url,
+  path,
+  warn = (text) => void process.stderr.write(`${text}\n`),
+}: {
+  url: string | null
+  path: string
+  warn?: (text: string) => void
+}): Promise<ClickHouse> {
+  return url === null ? await openEmbedded(path, warn) : await openServer(url)
 }
 
 async function openServer(url: string): Promise<ClickHouse> {
@@ -59,22 +69,52 @@ async function openServer(url: string): Promise<ClickHouse> {
     log: { level: ClickHouseLogLevel.OFF },
     compression: { request: true },
   })
+  try {
+    await migrateClickHouse({ client })
+    await syncEveryInsert(client, database)
+  } catch (error) {
+    await client.close()
+    throw error
+  }
   return {
     client,
     database,
-    async insert(table, columns, rows) {
-      const { stream } = await client.exec({
-        query: insertStatement(table, columns),
-        values: Readable.from([Buffer.from(rows)]),
-      })
-      // The answer has no body, but the socket returns to the pool only when it was read.
-      stream.resume()
+    async write(inserts) {
+      for (const { table, columns, rows } of inserts) {
+        const { stream } = await client.exec({
+          query: insertStatement(table, columns),
+          values: Readable.from([rows]),
+        })
+        // The answer has no body, but the socket returns to the pool only when it was read.
+        stream.resume()
+      }
     },
+    forget: (experimentIds) => deleteExperiments(client, experimentIds),
+    checkpoint: async () => {},
     close: () => client.close(),
   }
 }
 
-async function openEmbedded(path: string): Promise<ClickHouse> {
+/**
+ * A server leaves new parts to its kernel unless its tables say otherwise. Tables that say anything of it themselves are
+ * left alone: an operator whose tables are replicated may set `fsync_after_insert = 0` there.
+ */
+async function syncEveryInsert(client: ClickHouseClient, database: string): Promise<void> {
+  const result = await client.query({
+    query: `SELECT name FROM system.tables WHERE database = {database:String} AND engine LIKE '%MergeTree'
+            AND NOT create_table_query LIKE '%fsync_after_insert%'`,
+    query_params: { database },
+    format: 'JSONEachRow',
+  })
+  for (const { name } of await result.json<{ name: string }>())
+    await client.command({
+      query: `ALTER TABLE {name:Identifier} MODIFY SETTING
+              fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1`,
+      query_params: { name },
+    })
+}
+
+async function openEmbedded(path: string, warn: (text: string) => void): Promise<ClickHouse> {
   const directory = resolve(path)
   mkdirSync(directory, { recursive: true })
   const configuration = join(directory, 'teamgrid-engine.xml')
@@ -90,14 +130,9 @@ async function openEmbedded(path: string): Promise<ClickHouse> {
   await client.command({ query: `CREATE DATABASE IF NOT EXISTS ${database} ENGINE = Atomic` })
   await client.command({ query: `USE ${database}` })
   await writer.queryAsync(`USE ${database}`)
-  let closed = false
-  return {
-    client,
-    database,
-    async insert(table, columns, rows) {
-      // Handed over as bytes: the engine reads them where they are, off the main thread.
-      const values = Buffer.from(rows)
-      const isSmall = values.length < parallelFromBytes
+  const engine: Engine = {
+    async insert({ table, columns, rows }) {
+      const isSmall = rows.length < parallelFromBytes
       await writer.insert({
         table,
         columns,
@@ -107,18 +142,79 @@ async function openEmbedded(path: string): Promise<ClickHouse> {
           ...(isSmall ? { input_format_parallel_parsing: 0, max_threads: 1 } : {}),
         },
         format: 'TabSeparated',
-        values,
+        // Handed over as bytes: the engine reads them where they are, off the main thread.
+        values: rows,
       })
     },
-    async close() {
-      if (closed) return
-      closed = true
-      await drainPending()
-      await client.close()
-      writer.close()
-      await drainPending()
-    },
+    forget: (experimentIds) => deleteExperiments(client, experimentIds),
   }
+  async function closeEngine(): Promise<void> {
+    await drainPending()
+    await client.close()
+    writer.close()
+    await drainPending()
+  }
+  try {
+    const migrated = await migrateClickHouse({ client })
+    const logged = await openLoggedWrites(engine, {
+      directory: join(directory, 'teamgrid-log'),
+      sync: () => syncFileSystem(directory),
+      warn,
+    })
+    const repeated = await logged.replay()
+    await warnOfBrokenParts(client, repeated, warn)
+    if (migrated.length > 0 || repeated > 0) await logged.checkpoint()
+    let closed = false
+    return {
+      client,
+      database,
+      write: logged.write,
+      forget: logged.forget,
+      checkpoint: logged.checkpoint,
+      async close() {
+        if (closed) return
+        closed = true
+        await logged.close()
+        await closeEngine()
+      },
+    }
+  } catch (error) {
+    await closeEngine()
+    throw error
+  }
+}
+
+/**
+ * Writes everything that the file system of a folder holds in memory to its disk: parts of tables, the folders they are
+ * in, and what has been renamed. Node has no `syncfs`; the `sync` of GNU and busybox has it as `-f`, others sync
+ * everything.
+ */
+async function syncFileSystem(directory: string): Promise<void> {
+  try {
+    await promisify(execFile)('sync', ['-f', directory])
+  } catch {
+    await promisify(execFile)('sync')
+  }
+}
+
+/** The engine sets parts aside that it cannot read. After a power cut they are torn ones, which the log makes again. */
+async function warnOfBrokenParts(
+  client: ClickHouseClient,
+  repeated: number,
+  warn: (text: string) => void,
+): Promise<void> {
+  const result = await client.query({
+    query: `SELECT table, count() AS parts FROM system.detached_parts
+            WHERE database = currentDatabase() AND reason LIKE 'broken%' GROUP BY table ORDER BY table`,
+    format: 'JSONEachRow',
+  })
+  const broken = await result.json<{ table: string; parts: number }>()
+  if (broken.length === 0) return
+  const where = broken.map(({ table, parts }) => `${parts} of ${table}`).join(', ')
+  warn(
+    `Parts of metric tables could not be read and were set aside (${where}). ${repeated} writes from before the last ` +
+      'end were done again from the log, which makes up for what a power cut tears; for a damaged disk restore a backup.',
+  )
 }
 
 type EmbeddedSession = {
@@ -143,8 +239,9 @@ function insertStatement(table: string, columns: readonly string[]): string {
  * diary of itself.
  *
  * Parts: every insert makes some, of a dozen files each. Indices go into one file, and merges wait until there is more
- * to merge, which costs reading little and saves writing a third. A large merge is on the disk before what it replaces
- * is removed, so a power cut cannot reach far back; what it can cost is in docs/performance.md.
+ * to merge, which costs reading little and saves writing a third. What is merged is removed at once (this engine keeps
+ * old parts for 0 seconds, a server for 480), so every merge is synced before. New parts are not: `logged-writes.ts`
+ * makes up for them, and however many of them a power cut tears, the engine shall start.
  */
 const engineConfiguration = `<clickhouse>
   <mark_cache_size>33554432</mark_cache_size>
@@ -159,7 +256,9 @@ const engineConfiguration = `<clickhouse>
   <merge_tree>
     <packed_skip_index_max_bytes>1048576</packed_skip_index_max_bytes>
     <merge_selector_base>8</merge_selector_base>
-    <min_compressed_bytes_to_fsync_after_merge>1048576</min_compressed_bytes_to_fsync_after_merge>
+    <min_compressed_bytes_to_fsync_after_merge>1</min_compressed_bytes_to_fsync_after_merge>
+    <max_suspicious_broken_parts>1000000</max_suspicious_broken_parts>
+    <max_suspicious_broken_parts_bytes>1000000000000</max_suspicious_broken_parts_bytes>
   </merge_tree>
 </clickhouse>
 `
