@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { addAbout } from './commands/about.ts'
 import { addArtifacts } from './commands/artifacts.ts'
+import { addDelete } from './commands/delete.ts'
 import { addHistory } from './commands/history.ts'
 import { addLogin } from './commands/login.ts'
 import { addLogs } from './commands/logs.ts'
@@ -8,6 +9,7 @@ import { addStatus } from './commands/status.ts'
 import { addStop } from './commands/stop.ts'
 import { addTeam } from './commands/team.ts'
 import { addUser } from './commands/user.ts'
+import { addWhy } from './commands/why.ts'
 import { outputOption } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
 import { reportFailure } from './failures.ts'
@@ -33,6 +35,8 @@ export async function runGrid(io: Io, argv: readonly string[]): Promise<number> 
   addLogs(program, io)
   addArtifacts(program, io)
   addStop(program, io)
+  addDelete(program, io)
+  addWhy(program, io)
   addAbout(program, io)
   return runProgram(io, program, today)
 }

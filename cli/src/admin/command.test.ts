@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { memoryIo } from '../test-io.ts'
 import { fieldsOf, passwordOf } from './command.ts'
 import { dataFolder } from './operator.ts'
-import { overridesOf } from './teams.ts'
+import { overridesOf } from '../team-words.ts'
 
 const by = (values: Record<string, string>) => (name: string) => values[name]
 

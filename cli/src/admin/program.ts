@@ -1,5 +1,6 @@
 import type { Io } from '../io.ts'
 import { createProgram, runProgram } from '../program.ts'
+import { addOrganisationCommands } from './organisation.ts'
 import { addKeyCommands, addUserCommands } from './people.ts'
 import { addInviteCommands, addMemberCommands, addServiceAccountCommands, addTeamCommands } from './teams.ts'
 
@@ -23,5 +24,6 @@ export async function runAdmin(io: Io, argv: readonly string[]): Promise<number>
   addKeyCommands(program, io)
   addInviteCommands(program, io)
   addServiceAccountCommands(program, io)
+  addOrganisationCommands(program, io)
   return runProgram(io, program, today)
 }

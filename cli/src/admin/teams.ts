@@ -1,12 +1,14 @@
 import type { Command } from 'commander'
-import { GridError, type Invitation, type Member, type Team } from '@teamgrid/api'
+import type { Invitation, Member, Team } from '@teamgrid/api'
 import type { Io } from '../io.ts'
 import { positiveInteger } from '../options.ts'
 import type { Column } from '../table.ts'
 import { minute } from '../time.ts'
 import { adminCommand } from './command.ts'
 import { keyJson } from './people.ts'
+import { removalText } from '../commands/team-admin.ts'
 import { memberJson } from '../member-json.ts'
+import { overridesOf, roleOf } from '../team-words.ts'
 
 export function addTeamCommands(admin: Command, io: Io): void {
   const team = admin.command('team').description('Teams.')
@@ -72,19 +74,6 @@ export function addTeamCommands(admin: Command, io: Io): void {
   })
 }
 
-/** @throws GridError invalid, for what is not `switch=value`. */
-export function overridesOf(texts: readonly string[]): Record<string, boolean | string> {
-  return Object.fromEntries(
-    texts.map((text) => {
-      const [, name, value] = /^([a-z_]+)=(.+)$/.exec(text) ?? []
-      if (!name || !value) throw new GridError('invalid', `"${text}" is not switch=value`)
-      if (/^(?:on|true|yes)$/i.test(value)) return [name, true]
-      if (/^(?:off|false|no)$/i.test(value)) return [name, false]
-      return [name, value]
-    }),
-  )
-}
-
 export function addMemberCommands(admin: Command, io: Io): void {
   const member = admin.command('member').description('Who is in a team, and as what.')
   adminCommand(member, io, {
@@ -125,6 +114,26 @@ export function addMemberCommands(admin: Command, io: Io): void {
     },
   })
   adminCommand(member, io, {
+    name: 'removal',
+    description: 'What removing a member would stop, end and leave; changes nothing.',
+    fields: ['team', 'username'],
+    run: async ({ client, io, json, printJson }, { team, username }) => {
+      const removal = await client.teams.removal({ team: team!, username: username! })
+      if (json) printJson(removal)
+      else io.stdout.write(`${removal.refused === null ? '' : `${removal.refused}\n`}${removalText(removal)}`)
+    },
+  })
+  adminCommand(member, io, {
+    name: 'reassign',
+    description: 'Give what a former member made in a team to a member.',
+    fields: ['team', 'username', 'to'],
+    run: async ({ client, json, printJson, done }, { team, username, to }) => {
+      const given = await client.teams.reassign({ team: team!, username: username!, to: to! })
+      done(`${given.experiments} experiments and ${given.projects} projects of ${username} are ${to}’s now`)
+      if (json) printJson({ team, from: username, to, ...given })
+    },
+  })
+  adminCommand(member, io, {
     name: 'remove',
     description: 'End every access of a member to a team at once; their experiments stay.',
     fields: ['team', 'username'],
@@ -136,35 +145,29 @@ export function addMemberCommands(admin: Command, io: Io): void {
   })
 }
 
-/** @throws GridError invalid. */
-function roleOf(text: string): 'admin' | 'member' | 'viewer' {
-  const role = text.toLowerCase().replace(/^view[-_]?only$/, 'viewer')
-  if (role === 'admin' || role === 'member' || role === 'viewer') return role
-  throw new GridError('invalid', `"${text}" is not a role`, {
-    hint: 'Say admin, member or viewer. Service accounts are made with: teamgrid admin service-account create',
-  })
-}
-
 export function addInviteCommands(admin: Command, io: Io): void {
   const invite = admin.command('invite').description('Links by which people join a team.')
-  adminCommand<{ email?: string; role?: string; days?: number }>(invite, io, {
+  adminCommand<{ email?: string; username?: string; role?: string; days?: number }>(invite, io, {
     name: 'create',
     description: 'Make a link; it is printed once and never again.',
     fields: ['team'],
     options: [
       ['--email <email>', 'only for this address'],
+      ['--username <username>', 'only for this account'],
       ['--role <role>', 'admin, member or viewer (member)'],
       ['--days <days>', 'how long it works (7)', positiveInteger],
     ],
-    run: async ({ client, json, printJson, say }, { team }, { email, role, days }) => {
+    run: async ({ client, json, printJson, say, done }, { team }, { email, username, role, days }) => {
       const made = await client.teams.invite({
         team: team!,
         role: roleOf(role ?? 'member'),
         ...(email === undefined ? {} : { email }),
+        ...(username === undefined ? {} : { username }),
         ...(days === undefined ? {} : { expiresInDays: days }),
       })
       say(made.url)
-      if (json) printJson({ ...invitationJson(made), team, url: made.url })
+      if (made.mail.state === 'sent') done(made.mail.says)
+      if (json) printJson({ ...invitationJson(made), team, url: made.url, mail: made.mail.state })
     },
   })
   adminCommand(invite, io, {
@@ -174,6 +177,17 @@ export function addInviteCommands(admin: Command, io: Io): void {
     run: async ({ client, printRows }, { team }) => {
       const rows = await client.teams.invitations({ team: team! })
       printRows({ columns: invitationColumns, rows, json: invitationJson, empty: 'None.' })
+    },
+  })
+  adminCommand(invite, io, {
+    name: 'resend',
+    description: 'Send an invitation again, with a new link; the old one ends.',
+    fields: ['team', 'id'],
+    run: async ({ client, json, printJson, say, done }, { team, id }) => {
+      const made = await client.teams.resendInvitation({ team: team!, invitationId: id! })
+      say(made.url)
+      if (made.mail.state === 'sent') done(made.mail.says)
+      if (json) printJson({ ...invitationJson(made), team, url: made.url, mail: made.mail.state })
     },
   })
   adminCommand(invite, io, {
@@ -206,6 +220,20 @@ export function addServiceAccountCommands(admin: Command, io: Io): void {
         printJson({ ...memberJson(made.member), key: { ...keyJson(made.key), secret: made.key.secret } })
     },
   })
+  adminCommand(account, io, {
+    name: 'rotate',
+    description: 'Replace a key: the old one ends as the new one begins; it is printed once.',
+    fields: ['team', 'username', 'key-id'],
+    run: async ({ client, json, printJson, say }, fields) => {
+      const key = await client.teams.rotateServiceKey({
+        team: fields['team']!,
+        username: fields['username']!,
+        keyId: fields['key-id']!,
+      })
+      say(key.secret)
+      if (json) printJson({ ...keyJson(key), secret: key.secret })
+    },
+  })
 }
 
 const teamColumns: Column<Team>[] = [
@@ -226,7 +254,7 @@ const memberColumns: Column<Member>[] = [
 
 const invitationColumns: Column<Invitation>[] = [
   { title: 'Id', cell: (invitation) => invitation.id },
-  { title: 'Email', cell: (invitation) => invitation.email ?? '-' },
+  { title: 'For', cell: (invitation) => invitation.person?.username ?? invitation.email ?? '-' },
   { title: 'Role', cell: (invitation) => invitation.role },
   { title: 'State', cell: (invitation) => invitation.state },
   { title: 'Created By', cell: (invitation) => invitation.createdBy?.username ?? '-' },
@@ -250,6 +278,7 @@ function invitationJson(invitation: Invitation): Record<string, unknown> {
   return {
     id: invitation.id,
     email: invitation.email,
+    username: invitation.person?.username ?? null,
     role: invitation.role,
     state: invitation.state,
     created_by: invitation.createdBy?.username ?? null,

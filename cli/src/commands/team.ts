@@ -5,16 +5,18 @@ import type { Io } from '../io.ts'
 import type { Column } from '../table.ts'
 import { shown } from '../text.ts'
 import { day, minute } from '../time.ts'
+import { addTeamAdmin } from './team-admin.ts'
 import { memberJson } from '../member-json.ts'
 
 export function addTeam(program: Command, io: Io): void {
-  program
+  const team = program
     .command('team')
     .alias('teams')
     .argument('[name]', 'a team; without it all of mine')
     .option('--members', 'a table of the members with their roles')
     .description('My teams, or who is in one.')
     .action(handle(io, showTeams))
+  addTeamAdmin(team, io)
 }
 
 async function showTeams(
@@ -60,7 +62,7 @@ async function findTeam(context: Context, name: string) {
 export function teamText(
   team: Pick<Team, 'slug' | 'createdAt' | 'role' | 'policy'>,
   members: readonly Pick<Member, 'name' | 'username'>[],
-  invitations: readonly Pick<Invitation, 'email' | 'role'>[],
+  invitations: readonly Pick<Invitation, 'email' | 'person' | 'role'>[],
 ): string {
   const lines = [
     `${team.slug} -  Created on ${day(team.createdAt)}`,
@@ -69,7 +71,10 @@ export function teamText(
     ...members.map((one) => `    ${one.name === '' ? '' : `${shown(one.name)} `}<${one.username}>`),
   ]
   if (invitations.length > 0) {
-    lines.push('  Invited', ...invitations.map((one) => `    ${one.email ?? 'by link'} as ${one.role}`))
+    lines.push(
+      '  Invited',
+      ...invitations.map((one) => `    ${one.person?.username ?? one.email ?? 'by link'} as ${one.role}`),
+    )
   }
   lines.push(`  Policy: ${team.policy.preset}`)
   return `${lines.join('\n')}\n`
@@ -109,6 +114,7 @@ function invitationJson(invitation: Invitation): Record<string, unknown> {
   return {
     id: invitation.id,
     email: invitation.email,
+    username: invitation.person?.username ?? null,
     role: invitation.role,
     state: invitation.state,
     expires_at: invitation.expiresAt,
