@@ -13,6 +13,7 @@ const teams = 'server/src/teams/{service,projects}.ts'
 const experiments = 'server/src/experiments/{service,types,experiment}.ts'
 const artifacts = 'server/src/artifacts/service.ts'
 const sweeps = 'server/src/sweeps/{service,types}.ts'
+const alerts = 'server/src/alerts/service.ts'
 
 /** Each folder may import from itself and from what stands beside it. The longest name that fits counts. */
 const mayImport: Record<string, string[]> = {
@@ -20,6 +21,7 @@ const mayImport: Record<string, string[]> = {
   'cli/': ['api/', 'cli/package.json'],
 
   // Slices form one stack: each uses those below it, through their service.
+  'server/src/alerts/': [...slice, experiments, teams],
   'server/src/artifacts/': [...slice, experiments, teams],
   'server/src/sweeps/': [...slice, experiments, teams],
   'server/src/experiments/': [...slice, teams],
@@ -33,6 +35,7 @@ const mayImport: Record<string, string[]> = {
   'server/src/wandb/': [
     ...base,
     ...shapes,
+    alerts,
     sweeps,
     artifacts,
     experiments,

@@ -53,6 +53,8 @@ type World = {
   serviceKeyId: string
   datastoreId: string
   uploadId: string
+  ruleId: string
+  channelId: string
 }
 
 async function aWorld(): Promise<World> {
@@ -79,7 +81,16 @@ async function aWorld(): Promise<World> {
     team: team.slug,
     username: team.service.username,
   })
+  const rule = await team.admin.alerts.createRule({ team: team.slug, name: 'kept', condition: aCondition })
+  const channel = await team.admin.alerts.createChannel({
+    team: team.slug,
+    name: 'desk',
+    kind: 'email',
+    target: 'desk@example.org',
+  })
   return {
+    ruleId: rule.id,
+    channelId: channel.id,
     team: team.slug,
     project: 'secret',
     experiment: 'exp1',
@@ -140,6 +151,14 @@ const ownUpload = (input: Rule['input'], more: Partial<Record<Role, Outcome>> = 
   admin: 'ok',
   ...more,
 })
+const nothing = '01900000-0000-7000-8000-000000000000'
+const aCondition = { kind: 'state' as const, states: ['failed' as const] }
+const allNotFound = {
+  viewer: 'not_found',
+  service: 'not_found',
+  member: 'not_found',
+  admin: 'not_found',
+} as const
 
 const rules: Record<string, Rule> = {
   'instance.about': { input: noInput, others: 'ok' },
@@ -301,6 +320,26 @@ const rules: Record<string, Rule> = {
     ref: `${slug}/${project}/${experiment}`,
   })),
   'experiments.status': self(),
+
+  'alerts.rules': inTeam(where),
+  'alerts.createRule': adminOnly((w) => ({ team: w.team, name: 'r', condition: aCondition })),
+  'alerts.changeRule': adminOnly((w) => ({ team: w.team, ruleId: w.ruleId, name: 'Same' })),
+  'alerts.deleteRule': adminOnly((w) => ({ team: w.team, ruleId: nothing }), allNotFound),
+  'alerts.testRule': adminOnly((w) => ({ team: w.team, ruleId: w.ruleId })),
+  'alerts.channels': inTeam(where),
+  'alerts.createChannel': adminOnly((w) => ({
+    team: w.team,
+    name: `c${randomText(6)}`,
+    kind: 'email',
+    target: 'a@example.org',
+  })),
+  'alerts.deleteChannel': adminOnly((w) => ({ team: w.team, channelId: nothing }), allNotFound),
+  'alerts.testChannel': adminOnly((w) => ({ team: w.team, channelId: w.channelId })),
+  'alerts.deliveries': adminOnly(where),
+  'notifications.list': self(noInput, { service: 'forbidden' }),
+  'notifications.read': self(noInput, { service: 'forbidden' }),
+  'notifications.preferences': self(noInput, { service: 'forbidden' }),
+  'notifications.prefer': self(() => ({ preferences: {} }), { service: 'forbidden' }),
 }
 
 const endpoints = Object.entries(contract).flatMap(([noun, procedures]) =>

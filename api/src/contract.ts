@@ -1,5 +1,6 @@
 import { audit } from './audit.ts'
 import { datastores } from './datastores.ts'
+import { alerts, notifications } from './alerts.ts'
 import { experiments } from './experiments.ts'
 import { organisation } from './organisation.ts'
 import { instance, invitations, me, projects, teams, users } from './teams.ts'
@@ -16,6 +17,8 @@ export const contract = {
   experiments,
   audit,
   datastores,
+  alerts,
+  notifications,
 }
 
 export type Contract = typeof contract

@@ -1,4 +1,5 @@
 export * from './errors.ts'
+export * from './alerts.ts'
 export * from './base.ts'
 export * from './audit.ts'
 export * from './csv.ts'

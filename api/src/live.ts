@@ -9,5 +9,7 @@ export const LiveMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('project.changed'), projectId: z.string() }),
   z.object({ type: z.literal('datastore.changed'), datastoreId: z.string() }),
   z.object({ type: z.literal('team.changed') }),
+  /** The reader has been told something, or has read it elsewhere. */
+  z.object({ type: z.literal('notifications.changed') }),
 ])
 export type LiveMessage = z.infer<typeof LiveMessage>

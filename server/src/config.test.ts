@@ -21,6 +21,7 @@ test.each([
   [{ MAIL_FROM: 'grid@example.org' }, 'MAIL_FROM is set, but SMTP_URL is not.'],
   [{ SMTP_URL: 'smtp://localhost' }, 'SMTP_URL is set, but MAIL_FROM is not.'],
   [{ SMTP_URL: 'http://localhost', MAIL_FROM: 'grid@example.org' }, 'SMTP_URL is not the address'],
+  [{ TEAMGRID_PRIVATE_WEBHOOKS: 'intranet' }, 'TEAMGRID_PRIVATE_WEBHOOKS: "intranet" is neither'],
   [{ SMTP_URL: 'smtp://localhost', MAIL_FROM: 'a@b\nBcc: c@d' }, 'it must look like grid@example.org'],
 ])('%j is refused with a sentence', (env, sentence) => {
   expect(() => readConfig(env, [])).toThrow(
@@ -49,6 +50,7 @@ test('nothing set means everything embedded, on port 8080', () => {
     clickhouseUrl: null,
     s3: null,
     mail: null,
+    privateWebhooks: [],
     demo: false,
   })
 })

@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { GridError } from '@teamgrid/api'
+import { type PrivateAddresses, readPrivateAddresses } from './lib/outbound.ts'
 
 export type Config = {
   /** All state lives here; see `defaultDataDir`. */
@@ -20,6 +21,8 @@ export type Config = {
   s3: S3Config | null
   /** Null: no mail is sent, and links that would be in it are shown to be copied. */
   mail: MailConfig | null
+  /** Private addresses that webhooks may go to; none by default, as the server may reach what its users must not. */
+  privateWebhooks: PrivateAddresses
   /** Also make a team with live example experiments. */
   demo: boolean
 }
@@ -61,6 +64,9 @@ Services of your own instead of the embedded ones:
 Mail (without it, links are shown to be copied):
   SMTP_URL                     smtp://user:password@host:587, or smtps://…:465
   MAIL_FROM                    grid@example.org, or "Teamgrid <grid@example.org>"
+
+Webhooks of alerts go to public addresses only, unless allowed:
+  TEAMGRID_PRIVATE_WEBHOOKS    networks such as 10.1.0.0/16,192.168.7.9, or all
 `
 
 /**
@@ -83,6 +89,7 @@ export function readConfig(env: Environment, argv: string[]): Config {
     clickhouseUrl: readClickhouseUrl(setting('CLICKHOUSE_URL')),
     s3: readS3(setting),
     mail: readMail(setting),
+    privateWebhooks: readPrivateAddresses(setting('TEAMGRID_PRIVATE_WEBHOOKS')),
     demo: options.demo,
   }
 }

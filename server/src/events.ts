@@ -1,7 +1,11 @@
 import type { LiveMessage } from '@teamgrid/api'
 
 /** Something changed; only who may see the team hears of it. Nothing is correct because of an event. */
-export type Event = LiveMessage & { teamId: string }
+export type Event = LiveMessage & {
+  teamId: string
+  /** Only these people hear of it, if given. */
+  userIds?: readonly string[]
+}
 
 export type Events = {
   publish(event: Event): void

@@ -20,7 +20,7 @@ import { wire } from './wiring.ts'
 const sealMs = 1000
 /** How often experiments without a sign of life are looked for. */
 const crashSweepMs = 30_000
-/** How often mail that waits for another try is looked for. */
+/** How often mail and alerts that wait for another try are looked for. */
 const mailStepMs = 10_000
 /** How often what no datastore holds any more is cleared away. */
 const clearMs = 60 * 60 * 1000
@@ -57,7 +57,7 @@ async function start(): Promise<void> {
 
   const logError = (text: string, error: unknown) =>
     log.error(`${text}: ${error instanceof Error ? error.stack : String(error)}`)
-  const { app, mailer, teams, experiments, datastores } = await wire(
+  const { app, alerts, mailer, teams, experiments, datastores } = await wire(
     {
       db,
       metrics,
@@ -72,6 +72,8 @@ async function start(): Promise<void> {
       operatorToken: await ensureOperatorToken(config.dataDir),
       publicUrl: config.publicUrlIsSet ? config.publicUrl : null,
       mail: config.mail,
+      privateWebhooks: config.privateWebhooks,
+      linkOrigin: config.publicUrl,
       clock: systemClock,
       log: logError,
     },
@@ -100,6 +102,8 @@ async function start(): Promise<void> {
   every(mailStepMs, async () => mailer.wake(), 'Sending mail failed')
   every(sealMs, () => teams.sealAudit(), 'Sealing the audit log failed')
   every(clearMs, () => datastores.clear(), 'Clearing away what no datastore holds failed')
+  every(mailStepMs, () => alerts.step(), 'Looking after alerts failed')
+  closers.push(() => alerts.settled())
 
   const demo = config.demo ? await startDemo({ teams, experiments, origin, log: logError }) : undefined
   if (demo) closers.push(demo.stop)

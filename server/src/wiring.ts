@@ -2,6 +2,8 @@ import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import type { Kysely } from 'kysely'
 import { createAccess } from './access.ts'
+import { alertRoutes, notificationRoutes } from './alerts/routes.ts'
+import { createAlerts } from './alerts/service.ts'
 import { artifactFileRoutes } from './artifacts/file-routes.ts'
 import { createArtifacts } from './artifacts/service.ts'
 import { datastoreRoutes } from './datastores/routes.ts'
@@ -14,6 +16,7 @@ import { createApp } from './http/app.ts'
 import { createAuthenticate } from './http/auth.ts'
 import { blobsEdge } from './http/blobs.ts'
 import type { Clock } from './lib/clock.ts'
+import { createOutbound, type PrivateAddresses } from './lib/outbound.ts'
 import { createSealed } from './lib/sealed.ts'
 import { createSignedUrls } from './lib/signed.ts'
 import { createMailer, type MailSettings } from './mail/mailer.ts'
@@ -52,6 +55,10 @@ export type WiringOptions = {
   publicUrl: string | null
   /** Null: no mail server. */
   mail?: MailSettings | null
+  /** Private addresses that webhooks may go to; by default none. */
+  privateWebhooks?: PrivateAddresses
+  /** Where links in mails lead; by default `publicUrl`. */
+  linkOrigin?: string
   clock: Clock
   webFolder?: string
   log: (text: string, error: unknown) => void
@@ -71,6 +78,19 @@ export async function wire(engines: Engines, options: WiringOptions) {
   const experiments = createExperiments({ db, access, teams, metrics, blobs, signed, events, clock })
   const artifacts = createArtifacts({ db, access, teams, experiments, blobs, signed, events, clock })
   const datastores = createDatastores({ db, access, teams, blobs, signed, events, clock })
+  const alerts = createAlerts({
+    db,
+    access,
+    teams,
+    experiments,
+    mailer,
+    sealed,
+    outbound: createOutbound({ allowPrivate: options.privateWebhooks ?? [] }),
+    events,
+    linkOrigin: options.linkOrigin ?? publicUrl ?? '',
+    clock,
+    log: options.log,
+  })
   const authenticate = createAuthenticate({
     teams,
     identity,
@@ -90,6 +110,8 @@ export async function wire(engines: Engines, options: WiringOptions) {
       experiments: experimentRoutes(experiments),
       datastores: datastoreRoutes(datastores),
       audit: auditRoutes(teams),
+      alerts: alertRoutes(alerts),
+      notifications: notificationRoutes(alerts),
     },
     authenticate,
     access,
@@ -125,5 +147,18 @@ export async function wire(engines: Engines, options: WiringOptions) {
     ],
     log: options.log,
   })
-  return { app, access, events, signed, sealed, mailer, identity, teams, experiments, artifacts, datastores }
+  return {
+    app,
+    access,
+    events,
+    signed,
+    sealed,
+    mailer,
+    identity,
+    teams,
+    experiments,
+    artifacts,
+    datastores,
+    alerts,
+  }
 }

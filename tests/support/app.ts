@@ -7,6 +7,7 @@ import { contract, createClient, type GridClient } from '@teamgrid/api'
 import { ensureInstance } from '../../server/src/instance.ts'
 import { type Clock, systemClock } from '../../server/src/lib/clock.ts'
 import { randomText } from '../../server/src/lib/ids.ts'
+import type { PrivateAddresses } from '../../server/src/lib/outbound.ts'
 import type { MailSettings } from '../../server/src/mail/mailer.ts'
 import { openBlobStore } from '../../server/src/stores/blob/open.ts'
 import { createMetricStore } from '../../server/src/stores/clickhouse/metric-store.ts'
@@ -32,7 +33,9 @@ let addresses = 0
 const anAddress = () => `10.0.${(addresses += 1) >> 8}.${addresses & 255}`
 
 /** Call once per file, and `close` at its end: the metric engine binds one folder per process. */
-export async function startApp(options: { clock?: Clock; mail?: MailSettings } = {}) {
+export async function startApp(
+  options: { clock?: Clock; mail?: MailSettings; privateWebhooks?: PrivateAddresses } = {},
+) {
   const folder = await mkdtemp(join(tmpdir(), 'teamgrid-app-'))
   const postgres = await testDatabase<Database>()
   const clickhouse = await openClickHouse({ url: null, path: join(folder, 'metrics') })
@@ -47,6 +50,7 @@ export async function startApp(options: { clock?: Clock; mail?: MailSettings } =
       operatorToken,
       publicUrl: origin,
       mail: options.mail ?? null,
+      privateWebhooks: options.privateWebhooks ?? [],
       clock: options.clock ?? systemClock,
       log: (text, error) =>
         void errors.push(`${text}: ${error instanceof Error ? error.stack : String(error)}`),
@@ -166,6 +170,7 @@ export async function startApp(options: { clock?: Clock; mail?: MailSettings } =
     aTeam,
     async close() {
       await app.close()
+      await wired.alerts.settled()
       await wired.mailer.close()
       await metrics.close()
       await blobs.close()

@@ -50,6 +50,7 @@ const isolated = [
   'S3_SECRET_ACCESS_KEY',
   'S3_FORCE_PATH_STYLE',
   'SMTP_URL',
+  'TEAMGRID_PRIVATE_WEBHOOKS',
   'MAIL_FROM',
 ]
 

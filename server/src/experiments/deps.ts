@@ -8,6 +8,7 @@ import type { MetricStore } from '../stores/clickhouse/metric-types.ts'
 import type { Database } from '../stores/postgres/schema.ts'
 import type { Teams } from '../teams/service.ts'
 import type { FactWriter } from './fact-writer.ts'
+import type { News } from './news.ts'
 
 export type ExperimentsDeps = {
   db: Kysely<Database>
@@ -24,4 +25,4 @@ export type ExperimentsDeps = {
 }
 
 /** What the parts of this slice share. */
-export type Parts = ExperimentsDeps & { facts: FactWriter }
+export type Parts = ExperimentsDeps & { facts: FactWriter; news: News }

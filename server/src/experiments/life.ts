@@ -28,7 +28,7 @@ const sweepMax = 1000
 export type NewAlert = { title: string; text: string; level: Alert['level']; waitSeconds: number }
 
 export function createLife(parts: Parts & { purge: () => Promise<void> }) {
-  const { db, access, metrics, blobs, events, clock, facts, purge } = parts
+  const { db, access, metrics, blobs, events, clock, facts, news, purge } = parts
   const startedAt = clock.now()
   /** Asks the script to stop; it hears it with its next sign of life. Asking twice, or after the end, is fine. */
   async function requestStop(actor: Actor, id: string): Promise<void> {
@@ -132,19 +132,19 @@ export function createLife(parts: Parts & { purge: () => Promise<void> }) {
             .executeTakeFirst()
           if (recent) return
         }
+        const kept = {
+          id: newId(now.getTime()),
+          title,
+          text: storableText(alert.text).slice(0, alertTextMax),
+          level: alert.level,
+        }
         await trx
           .insertInto('alerts')
-          .values({
-            id: newId(now.getTime()),
-            team_id: experiment.teamId,
-            experiment_id: experiment.id,
-            title,
-            text: storableText(alert.text).slice(0, alertTextMax),
-            level: alert.level,
-            created_at: now,
-          })
+          .values({ ...kept, team_id: experiment.teamId, experiment_id: experiment.id, created_at: now })
           .execute()
+        await news.alerted(trx, experiment, kept)
       })
+      news.committed()
       tellChanged(experiment)
     })
   }
@@ -182,6 +182,7 @@ export function createLife(parts: Parts & { purge: () => Promise<void> }) {
           .set({ state, ended_at: after.endedAt })
           .where('id', '=', id)
           .execute()
+        await news.ended(trx, after)
         return { before, after }
       })
       if (!found) return { result: undefined, append: {} }
@@ -191,7 +192,10 @@ export function createLife(parts: Parts & { purge: () => Promise<void> }) {
       )
       return { result: after, append: { facts: update } }
     })
-    if (experiment) tellChanged(experiment)
+    if (experiment) {
+      news.committed()
+      tellChanged(experiment)
+    }
     return experiment !== undefined
   }
 

@@ -4,6 +4,7 @@ import type { ExperimentsDeps, Parts } from './deps.ts'
 import { createFactWriter } from './fact-writer.ts'
 import { createFiles } from './files.ts'
 import { createLife } from './life.ts'
+import { createNews, createWatching } from './news.ts'
 import { createPurge } from './purge.ts'
 import { createReader } from './read.ts'
 import { createReassigning } from './reassign.ts'
@@ -17,7 +18,8 @@ export type { ExperimentsDeps } from './deps.ts'
 export type Experiments = ReturnType<typeof createExperiments>
 
 export function createExperiments(deps: ExperimentsDeps) {
-  const parts: Parts = { ...deps, facts: createFactWriter(deps) }
+  const news = createNews()
+  const parts: Parts = { ...deps, facts: createFactWriter(deps), news }
   const { purge, noteProject } = createPurge(parts)
   deps.teams.onProjectDelete(noteProject)
   deps.teams.onReassign(createReassigning(parts))
@@ -36,6 +38,9 @@ export function createExperiments(deps: ExperimentsDeps) {
       actor: Actor,
       { team, project, slug, ...input }: ExperimentRef & Parameters<typeof change>[2],
     ) => await withDatabase(async () => details(await change(actor, { team, project, slug }, input))),
+    /** For slices above: hear of ends, lines and alerts. */
+    onNews: news.listen,
+    watching: createWatching(parts),
     delete: (actor: Actor, ref: ExperimentRef) => withDatabase(() => removeNamed(actor, ref)),
   }
 }

@@ -31,7 +31,7 @@ const defaultProject = 'uncategorized'
 /** Line numbers are 32-bit in the metric store. */
 const linesMax = 2 ** 32
 
-export function createWriter({ db, access, teams, facts, events, clock }: Parts) {
+export function createWriter({ db, access, teams, facts, news, events, clock }: Parts) {
   /**
    * Finds the experiment that is meant, or makes it; then changes what is given. Team and project come back in their
    * canonical spelling. The project is made if there is none of that name.
@@ -162,13 +162,11 @@ export function createWriter({ db, access, teams, facts, events, clock }: Parts)
     chunk: StreamChunk,
   ): Promise<{ stopRequested: boolean }> {
     return await withDatabase(async () => {
-      const { id, teamId, projectId } = await access.allowed(
-        actor,
-        'experiment:log',
-        findSlimExperiment(db, ref),
-      )
+      const experiment = await access.allowed(actor, 'experiment:log', findSlimExperiment(db, ref))
+      const { id, teamId, projectId } = experiment
       checkOffsets(chunk)
-      const claim = await facts.inTurn(id, () => store(id, chunk))
+      const { claim, lines } = await facts.inTurn(id, () => store(id, chunk))
+      await news.logged(experiment, lines)
       const about = { teamId, projectId, experimentId: id }
       const changed = chunk.complete
         ? await finish(id, projectId, checkedExitCode(chunk.complete.exitCode))
@@ -187,7 +185,9 @@ export function createWriter({ db, access, teams, facts, events, clock }: Parts)
         ? await claimInPlace(id, chunk)
         : await db.transaction().execute((trx) => claimInOrder(trx, id, chunk, chunk.sharedWriter!))
     const update = await facts.updateOf({ id, projectId: claim.projectId }, () => factsChangedBy(claim))
-    return { result: claim, append: { ...appendOf(id, chunk, placed), facts: update } }
+    const append = { ...appendOf(id, chunk, placed), facts: update }
+    const lines = append.lines?.filter(({ stream }) => stream === 'history') ?? []
+    return { result: { claim, lines }, append }
   }
 
   /** A single writer's offsets are the line numbers. */
@@ -236,8 +236,11 @@ export function createWriter({ db, access, teams, facts, events, clock }: Parts)
         const again = before.state === state && before.exitCode === exitCode && before.endedAt !== null
         const endedAt = again ? before.endedAt! : clock.now()
         await finishExperiment(trx, id, { state, exitCode, endedAt })
-        return { before, after: { ...before, state, exitCode, endedAt } }
+        const after = { ...before, state, exitCode, endedAt }
+        if (!again) await news.ended(trx, after)
+        return { before, after }
       })
+      news.committed()
       const update = await facts.updateOf({ id, projectId }, () =>
         changedFacts(builtInFacts(before), builtInFacts(after)),
       )

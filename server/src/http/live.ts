@@ -55,7 +55,7 @@ export function liveEdge(deps: {
         pending.clear()
         // A reader that does not keep up loses nothing: it asks again when it reconnects.
         if (raw.writableLength > 1_000_000) return raw.destroy()
-        for (const { teamId: _, ...message } of events) say(`data: ${JSON.stringify(message)}\n\n`)
+        for (const { teamId: _, userIds: __, ...message } of events) say(`data: ${JSON.stringify(message)}\n\n`)
       }
       const prove = async () => {
         const again: Actor = await deps
@@ -71,6 +71,7 @@ export function liveEdge(deps: {
       const unsubscribe = deps.events.subscribe((event) => {
         if (event.type === 'team.changed') proveQuietly()
         if (!visible.has(event.teamId)) return
+        if (event.userIds && !event.userIds.includes(actor.userId ?? '')) return
         pending.set(`${event.type} ${'experimentId' in event ? event.experimentId : event.teamId}`, event)
         timer ??= setTimeout(flush, gatherMs)
       })

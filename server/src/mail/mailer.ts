@@ -27,10 +27,16 @@ export type Mailer = {
    * Puts a mail into the outbox, in the caller's transaction; `wake` after its commit.
    *
    * @param to one address.
+   * @param options.id its id in the table `mails`, for callers that want to know later what became of it.
    * @returns false when no server is set, and nothing was written.
    * @throws GridError invalid for what is no address.
    */
-  enqueue(trx: Kysely<Database>, to: string, message: Message): Promise<boolean>
+  enqueue(
+    trx: Kysely<Database>,
+    to: string,
+    message: Message,
+    options?: { id?: string },
+  ): Promise<boolean>
   /** Sends soon what is due. Forgetting it delays a mail by some seconds, no more. */
   wake(): void
   /** Sends everything that is due. @returns how many went out. */
@@ -76,10 +82,15 @@ export function createMailer(deps: {
       disableUrlAccess: true,
     })
 
-  async function enqueue(trx: Kysely<Database>, to: string, message: Message): Promise<boolean> {
+  async function enqueue(
+    trx: Kysely<Database>,
+    to: string,
+    message: Message,
+    options: { id?: string } = {},
+  ): Promise<boolean> {
     if (!addressPattern.test(to)) throw new GridError('invalid', `"${to}" is not an e-mail address`)
     if (!transport) return false
-    const id = newId(clock.now().getTime())
+    const id = options.id ?? newId(clock.now().getTime())
     const now = clock.now()
     const content = sealed.seal(JSON.stringify(renderMessage(message)), `mail:${id}`)
     await trx

@@ -21,6 +21,13 @@ export type Database = {
   alerts: AlertTable
   mails: MailTable
   custom_charts: CustomChartTable
+  alert_channels: AlertChannelTable
+  alert_rules: AlertRuleTable
+  alert_firings: AlertFiringTable
+  alert_checks: AlertCheckTable
+  alert_deliveries: AlertDeliveryTable
+  notifications: NotificationTable
+  notification_preferences: NotificationPreferenceTable
   activity: ActivityTable
   audit_queue: AuditQueueTable
   audit_seals: AuditSealTable
@@ -264,7 +271,82 @@ type AlertTable = {
   title: string
   text: string
   level: 'info' | 'warn' | 'error'
+  rule_id: string | null
+  details: Json<Record<string, unknown>>
   created_at: Instant
+}
+
+type AlertChannelTable = {
+  id: string
+  team_id: string
+  name: string
+  kind: 'email' | 'slack' | 'webhook'
+  target: string
+  hint: string
+  secret: string | null
+  created_by: string | null
+  created_at: Instant
+}
+type AlertRuleTable = {
+  id: string
+  team_id: string
+  project_id: string | null
+  owner_id: string | null
+  name: string
+  description: Generated<string>
+  enabled: Generated<boolean>
+  condition: ColumnType<unknown, string, string>
+  filters: Json<unknown[]>
+  audience: Generated<'nobody' | 'owner' | 'team' | 'me'>
+  channel_ids: Generated<string[]>
+  level: Generated<'info' | 'warn' | 'error'>
+  wait_seconds: Generated<number>
+  title: string | null
+  message: string | null
+  payload: JsonOrNull<Record<string, unknown>>
+  created_by: string | null
+  created_at: Instant
+  updated_at: Instant
+}
+type AlertFiringTable = { rule_id: string; experiment_id: string; fired_at: Instant }
+type AlertCheckTable = {
+  experiment_id: string
+  state: string
+  tries: Generated<number>
+  next_try_at: Instant
+}
+type AlertDeliveryTable = {
+  id: string
+  team_id: string
+  channel_id: string
+  rule_id: string | null
+  alert_id: string | null
+  title: string
+  body: string | null
+  mail_ids: Generated<string[]>
+  state: Generated<'waiting' | 'sent' | 'failed' | 'skipped'>
+  tries: Generated<number>
+  next_try_at: Instant
+  http_status: number | null
+  error: string | null
+  created_at: Instant
+  done_at: InstantOrNull
+}
+type NotificationTable = {
+  id: string
+  user_id: string
+  team_id: string
+  kind: string
+  level: Generated<'info' | 'warn' | 'error'>
+  title: string
+  text: Generated<string>
+  link: string | null
+  created_at: Instant
+  read_at: InstantOrNull
+}
+type NotificationPreferenceTable = {
+  user_id: string
+  preferences: Json<Record<string, { app: boolean; email: boolean }>>
 }
 
 type MailTable = {
