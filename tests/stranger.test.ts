@@ -151,7 +151,6 @@ const ownUpload = (input: Rule['input'], more: Partial<Record<Role, Outcome>> = 
   admin: 'ok',
   ...more,
 })
-const nothing = '01900000-0000-7000-8000-000000000000'
 const aCondition = { kind: 'state' as const, states: ['failed' as const] }
 const allNotFound = {
   viewer: 'not_found',
