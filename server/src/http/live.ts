@@ -55,7 +55,8 @@ export function liveEdge(deps: {
         pending.clear()
         // A reader that does not keep up loses nothing: it asks again when it reconnects.
         if (raw.writableLength > 1_000_000) return raw.destroy()
-        for (const { teamId: _, userIds: __, ...message } of events) say(`data: ${JSON.stringify(message)}\n\n`)
+        for (const { teamId: _, userIds: __, ...message } of events)
+          say(`data: ${JSON.stringify(message)}\n\n`)
       }
       const prove = async () => {
         const again: Actor = await deps

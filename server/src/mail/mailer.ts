@@ -31,12 +31,7 @@ export type Mailer = {
    * @returns false when no server is set, and nothing was written.
    * @throws GridError invalid for what is no address.
    */
-  enqueue(
-    trx: Kysely<Database>,
-    to: string,
-    message: Message,
-    options?: { id?: string },
-  ): Promise<boolean>
+  enqueue(trx: Kysely<Database>, to: string, message: Message, options?: { id?: string }): Promise<boolean>
   /** Sends soon what is due. Forgetting it delays a mail by some seconds, no more. */
   wake(): void
   /** Sends everything that is due. @returns how many went out. */
