@@ -177,6 +177,10 @@ export function webhookOf(alarm: Alarm): object {
 
 /** Fills `${name}` in the text values of a payload, at any depth; what is unknown stays as it is. */
 export function filledPayload(payload: Record<string, unknown>, alarm: Alarm): Record<string, unknown> {
+  const said = (key: string) => {
+    const value = alarm.details[key]
+    return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
+  }
   const variables: Record<string, string> = {
     alert_title: alarm.title,
     alert_text: alarm.text,
@@ -187,9 +191,9 @@ export function filledPayload(payload: Record<string, unknown>, alarm: Alarm): R
     run_name: alarm.experiment?.name ?? '',
     run_state: alarm.experiment?.state ?? '',
     run_url: alarm.url,
-    event_type: String(alarm.details['event'] ?? ''),
-    metric_name: String(alarm.details['metric'] ?? ''),
-    metric_value: String(alarm.details['value'] ?? ''),
+    event_type: said('event'),
+    metric_name: said('metric'),
+    metric_value: said('value'),
     rule_name: alarm.rule?.name ?? '',
   }
   const fill = (value: unknown): unknown => {
