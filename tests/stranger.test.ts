@@ -27,7 +27,7 @@ import { startApp, type TestApp } from './support/app.ts'
 
 const roles = ['anonymous', 'outsider', 'removed', 'viewer', 'service', 'member', 'admin'] as const
 type Role = (typeof roles)[number]
-type Outcome = 'ok' | 'conflict' | 'forbidden' | 'policy_denied' | 'not_found' | 'unauthenticated'
+type Outcome = 'ok' | 'forbidden' | 'policy_denied' | 'not_found' | 'unauthenticated'
 
 let app: TestApp
 let team: Awaited<ReturnType<TestApp['aTeam']>>
@@ -291,9 +291,6 @@ const rules: Record<string, Rule> = {
   'datastores.uploads': self(),
   // Uploads are their starter's alone; the admin began this one.
   'datastores.missing': ownUpload(({ uploadId }) => ({ uploadId, sha256Hexes: [] })),
-  'datastores.join': ownUpload(({ uploadId }) => ({ uploadId, sha256Hex: '0'.repeat(64) }), {
-    admin: 'conflict',
-  }),
   'datastores.discardUpload': ownUpload(({ uploadId }) => ({ uploadId })),
 
   'experiments.query': inTeam(where),
@@ -408,10 +405,12 @@ describe('other routes', () => {
     'OPTIONS /blobs/*': 'open',
     'GET /blobs/:token/*': 'signed',
     'PUT /blobs/:token/*': 'signed',
+    'POST /datastores/:datastoreId/versions/:version/pack': 'key',
     'PUT /datastores/uploads/:uploadId/pack': 'key',
     'PUT /datastores/uploads/:uploadId/manifest': 'key',
     'PUT /datastores/uploads/:uploadId/contents/:sha256Hex': 'key',
     'PUT /datastores/uploads/:uploadId/contents/:sha256Hex/parts/:start': 'key',
+    'PUT /datastores/uploads/:uploadId/contents/:sha256Hex/joined': 'key',
   }
 
   test('a route without a rule fails', () => {

@@ -34,6 +34,11 @@ export function createClient(options: {
   return createORPCClient(link)
 }
 
+/** What an answer outside the contract, such as to bytes that were sent, says went wrong. */
+export function errorOfAnswer(status: number, body: unknown): GridError {
+  return plainErrorOf({ body }) ?? new GridError(codeOfStatus(status), `The server answered ${status}`)
+}
+
 function gridErrorOf(error: unknown): unknown {
   if (error instanceof GridError) return error
   if (error instanceof ORPCError) {

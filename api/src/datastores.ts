@@ -250,15 +250,6 @@ export const datastores = {
         parts: z.array(z.object({ sha256Hex: z.string(), startByte: z.number(), sizeBytes: z.number() })),
       }),
     ),
-  join: endpoint
-    .route({
-      method: 'POST',
-      path: '/datastore-uploads/{uploadId}/contents/{sha256Hex}/join',
-      summary: 'Make one content of the parts that arrived',
-      tags,
-    })
-    .input(z.object({ uploadId: Id, sha256Hex: Sha256Hex }))
-    .output(Ok),
   discardUpload: endpoint
     .route({
       method: 'DELETE',

@@ -1,8 +1,15 @@
-import { createClient, type GridClient, GridError } from '@teamgrid/api'
+import { createClient, errorOfAnswer, type GridClient, GridError } from '@teamgrid/api'
 import type { Io } from './io.ts'
 import { readSettings, type Settings } from './settings.ts'
 
-export type Connection = { url: string; client: GridClient }
+export type Connection = {
+  url: string
+  client: GridClient
+  /** Sends bytes to a path of the server, for as long as that takes. @returns its answer, read as JSON. */
+  put: (path: string, body: BodyInit) => Promise<unknown>
+  /** Asks for bytes; the answer's body is to be read or cancelled. */
+  post: (path: string, body: object) => Promise<Response>
+}
 
 export const defaultUrl = 'http://localhost:8080'
 /** One answer may take this long; the slowest are lists of tens of thousands of files. */
@@ -25,7 +32,23 @@ export async function connect(io: Io): Promise<Connection> {
       hint: `Run: grid login --url ${url}`,
     })
   }
-  return { url, client: clientOf(io, url, key) }
+  const send = async (method: 'PUT' | 'POST', path: string, type: string, body: BodyInit) => {
+    const headers = { ...headersOf(io, key), 'content-type': type }
+    let answer: Response
+    try {
+      answer = await io.fetch(`${url}${path}`, { method, headers, body, signal: io.interrupted })
+    } catch (error) {
+      throw noAnswer(error, url, io.interrupted)
+    }
+    if (!answer.ok) throw errorOfAnswer(answer.status, await answer.json().catch(() => undefined))
+    return answer
+  }
+  return {
+    url,
+    client: clientOf(io, url, key),
+    put: async (path, body) => (await send('PUT', path, 'application/octet-stream', body)).json(),
+    post: (path, body) => send('POST', path, 'application/json', JSON.stringify(body)),
+  }
 }
 
 /** The address without a key, for commands that work before login. */
@@ -52,19 +75,7 @@ function findKey(io: Io, settings: Settings): { url: string; key: string | undef
 export function clientOf(io: Io, url: string, token: string | null): GridClient {
   return createClient({
     url,
-    headers: () => {
-      const headers: Record<string, string> = { 'x-grid-client': 'cli' }
-      if (token) headers['authorization'] = `Bearer ${token}`
-      // A service account works for the member named here; ours wins over wandb's.
-      const member = io.env['GRID_USERNAME'] || io.env['WANDB_USERNAME']
-      if (member) {
-        if (!/^[\x21-\x7e]+$/.test(member)) {
-          throw new GridError('invalid', 'GRID_USERNAME is not a username')
-        }
-        headers['x-grid-username'] = member
-      }
-      return headers
-    },
+    headers: () => headersOf(io, token),
     fetch: async (request) => {
       const signal = AbortSignal.any([
         request.signal,
@@ -86,6 +97,20 @@ export function clientOf(io: Io, url: string, token: string | null): GridClient 
       return response
     },
   })
+}
+
+function headersOf(io: Io, token: string | null): Record<string, string> {
+  const headers: Record<string, string> = { 'x-grid-client': 'cli' }
+  if (token) headers['authorization'] = `Bearer ${token}`
+  // A service account works for the member named here; ours wins over wandb's.
+  const member = io.env['GRID_USERNAME'] || io.env['WANDB_USERNAME']
+  if (member) {
+    if (!/^[\x21-\x7e]+$/.test(member)) {
+      throw new GridError('invalid', 'GRID_USERNAME is not a username')
+    }
+    headers['x-grid-username'] = member
+  }
+  return headers
 }
 
 /** What a failed request means to the person: interrupted, too slow, or nobody there. */

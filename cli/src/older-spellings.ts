@@ -5,7 +5,7 @@
 export type Rewritten = { argv: string[]; warnings: string[] }
 
 /** Commands that are just another name; they need no word of warning. */
-const silent: Record<string, string> = { teams: 'team', summary: 'status' }
+const silent: Record<string, string> = { teams: 'team', datastores: 'datastore', summary: 'status' }
 
 type FlagRule = { now: string | null; takesValue: boolean; note?: string; silently?: boolean }
 
@@ -23,6 +23,13 @@ const flags: Record<string, Record<string, FlagRule>> = {
   artifacts: {
     '--download-dir': { now: '--download_dir', takesValue: true, silently: true },
     '--match-regex': { now: '--match_regex', takesValue: true, silently: true },
+  },
+  datastore: {
+    // The program's own --version would take it.
+    '--version': { now: '--version_number', takesValue: true, silently: true },
+    '--compression': { now: null, takesValue: false, note: 'files are sent once and as they are' },
+    '--grid_credential': { now: null, takesValue: true, note: 'data is not bound to a cloud account' },
+    '--cluster': { now: null, takesValue: true, note: 'data is on every cluster' },
   },
   status: { '--details': { now: '--params', takesValue: false } },
   login: { '--api_key': { now: '--key', takesValue: true }, '--api-key': { now: '--key', takesValue: true } },

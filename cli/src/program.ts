@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { addAbout } from './commands/about.ts'
 import { addArtifacts } from './commands/artifacts.ts'
 import { addDelete } from './commands/delete.ts'
+import { addDatastore } from './commands/datastore.ts'
 import { addHistory } from './commands/history.ts'
 import { addLogin } from './commands/login.ts'
 import { addLogs } from './commands/logs.ts'
@@ -34,6 +35,7 @@ export async function runGrid(io: Io, argv: readonly string[]): Promise<number> 
   addHistory(program, io)
   addLogs(program, io)
   addArtifacts(program, io)
+  addDatastore(program, io)
   addStop(program, io)
   addDelete(program, io)
   addWhy(program, io)

@@ -8,7 +8,7 @@ import { artifactFileRoutes } from './artifacts/file-routes.ts'
 import { createArtifacts } from './artifacts/service.ts'
 import { datastoreRoutes } from './datastores/routes.ts'
 import { createDatastores } from './datastores/service.ts'
-import { datastoreUploadRoutes } from './datastores/upload-routes.ts'
+import { datastoreByteRoutes } from './datastores/byte-routes.ts'
 import { createEvents } from './events.ts'
 import { experimentRoutes } from './experiments/routes.ts'
 import { createExperiments } from './experiments/service.ts'
@@ -124,7 +124,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
     edges: [
       wandbEdge({ access, teams, experiments, artifacts, authenticate, log: options.log }),
       artifactFileRoutes({ artifacts, authenticate }),
-      datastoreUploadRoutes({ datastores, authenticate }),
+      datastoreByteRoutes({ datastores, authenticate }),
       auditFileRoutes({ teams, authenticate }),
       blobsEdge({
         signed,

@@ -211,6 +211,14 @@ export function findContent(db: Db, sha256Hex: string) {
   return contentQuery(db).where('sha256_hex', '=', sha256Hex).executeTakeFirst()
 }
 
+export function listContents(db: Db, sha256Hexes: string[]) {
+  return contentQuery(db)
+    .where('sha256_hex', '=', (eb) => eb.fn.any(sql<string[]>`${sha256Hexes}::text[]`))
+    .orderBy('blob_key')
+    .orderBy('start_byte')
+    .execute()
+}
+
 export async function setDamaged(db: Db, sha256Hex: string, blobKey: string, now: Date): Promise<void> {
   await db
     .updateTable('datastore_contents')

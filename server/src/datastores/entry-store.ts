@@ -95,6 +95,14 @@ export async function compareVersions(db: Db, before: string, after: string, lim
   return { counts: new Map(counts.rows.map(({ how, count }) => [how, count])), entries: entries.rows }
 }
 
+/** Those of these contents that are in a version. */
+export async function contentsIn(db: Db, versionId: string, sha256Hexes: string[]): Promise<Set<string>> {
+  const { rows } = await sql<{ sha256_hex: string }>`
+    select distinct sha256_hex from datastore_entries
+    where sha256_hex = any(${sha256Hexes}::text[]) and version_id = ${versionId}`.execute(db)
+  return new Set(rows.map((row) => row.sha256_hex))
+}
+
 /** Bytes of contents that only this version holds. */
 export async function bytesOnlyIn(db: Db, versionId: string): Promise<number> {
   const { rows } = await sql<{ bytes: number }>`

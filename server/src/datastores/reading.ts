@@ -13,6 +13,7 @@ import type { BlobClaim } from '../lib/signed.ts'
 import * as contents from './content-store.ts'
 import type { DatastoresDeps } from './deps.ts'
 import * as entries from './entry-store.ts'
+import { packHeaderBytes } from './receiving.ts'
 import * as store from './store.ts'
 
 /** How long a deleted version stays in the trash. */
@@ -24,7 +25,7 @@ const candidatesMax = 200
 
 export type Reading = ReturnType<typeof createReading>
 
-export function createReading({ db, access, teams, signed }: DatastoresDeps) {
+export function createReading({ db, access, teams, blobs, signed }: DatastoresDeps) {
   /** @throws GridError not_found */
   async function readable(actor: Actor, datastoreId: string): Promise<store.StoredDatastore> {
     return access.allowed(actor, 'datastore:read', store.findDatastore(db, datastoreId))
@@ -243,6 +244,41 @@ export function createReading({ db, access, teams, signed }: DatastoresDeps) {
     return { url: link(actor, datastore, claim, name), digest: version.digest }
   }
 
+  /**
+   * Contents of a version in one stream, each as in a pack that is sent (`receiving.ts`): for whoever rebuilds the
+   * tree, such as a node that mounts it.
+   *
+   * @throws GridError not_found for a content that is not in the version; unavailable for a damaged one.
+   */
+  async function readPack(
+    actor: Actor,
+    datastoreId: string,
+    number: number,
+    sha256Hexes: string[],
+  ): Promise<AsyncIterable<Buffer>> {
+    const { datastore, version } = await browsable(actor, datastoreId, number)
+    await access.allowed(actor, 'datastore:download', datastore)
+    const inside = await entries.contentsIn(db, version.id, sha256Hexes)
+    if (sha256Hexes.some((each) => !inside.has(each)))
+      throw new GridError('not_found', 'This version has no such content')
+    const found = await contents.listContents(db, [...inside])
+    const damaged = found.find((content) => content.damagedAt)
+    if (damaged) throw new GridError('unavailable', `The stored content ${damaged.sha256Hex} is damaged`)
+    return packOf(found)
+  }
+
+  async function* packOf(found: contents.Content[]): AsyncGenerator<Buffer> {
+    for (const { sha256Hex, sizeBytes, blobKey, startByte } of found) {
+      const header = Buffer.alloc(packHeaderBytes)
+      header.write(sha256Hex, 'hex')
+      header.writeBigUInt64BE(BigInt(sizeBytes), 32)
+      yield header
+      if (sizeBytes === 0) continue
+      const range = { start: startByte, end: startByte + sizeBytes - 1 }
+      yield* (await blobs.get(blobKey, range)) as AsyncIterable<Buffer>
+    }
+  }
+
   async function difference(
     actor: Actor,
     datastoreId: string,
@@ -288,7 +324,19 @@ export function createReading({ db, access, teams, signed }: DatastoresDeps) {
     }))
   }
 
-  return { readable, list, get, resolve, files, file, manifest, difference, deletion, storage }
+  return {
+    readable,
+    list,
+    get,
+    resolve,
+    files,
+    file,
+    manifest,
+    readPack,
+    difference,
+    deletion,
+    storage,
+  }
 }
 
 function shownVersion(version: store.StoredVersion): DatastoreVersion {

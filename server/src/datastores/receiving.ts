@@ -166,13 +166,14 @@ export function pipe(source: Readable, through: Transform): Readable {
   return through
 }
 
-const headerBytes = 40
+/** SHA-256 and size before each content of a pack. */
+export const packHeaderBytes = 40
 
 /** Lets a pack through as it is, checks every content in it, and knows where each lies. */
 function createPackReader() {
   const found: { sha256Hex: string; sizeBytes: number; startByte: number }[] = []
   let at = 0
-  const header = Buffer.alloc(headerBytes)
+  const header = Buffer.alloc(packHeaderBytes)
   let headerFilled = 0
   let content: { hash: Hash; expected: string; sizeBytes: number; left: number } | undefined
 
@@ -180,10 +181,10 @@ function createPackReader() {
     let from = 0
     while (from < chunk.length) {
       if (content === undefined) {
-        const taken = chunk.copy(header, headerFilled, from, from + headerBytes - headerFilled)
+        const taken = chunk.copy(header, headerFilled, from, from + packHeaderBytes - headerFilled)
         headerFilled += taken
         from += taken
-        if (headerFilled < headerBytes) return
+        if (headerFilled < packHeaderBytes) return
         headerFilled = 0
         const size = header.readBigUInt64BE(32)
         if (size > packedContentBytesMax)

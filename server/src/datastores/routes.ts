@@ -44,10 +44,6 @@ export const datastoreRoutes = (datastores: Datastores) => ({
   missing: os.datastores.missing.handler(({ context, input }) =>
     datastores.missing(context.actor, input.uploadId, input.sha256Hexes),
   ),
-  join: os.datastores.join.handler(async ({ context, input }) => {
-    await datastores.joinParts(context.actor, input.uploadId, input.sha256Hex)
-    return ok
-  }),
   discardUpload: os.datastores.discardUpload.handler(async ({ context, input }) => {
     await datastores.discardUpload(context.actor, input.uploadId)
     return ok

@@ -192,13 +192,13 @@ describe('a version', () => {
         content.subarray(startByte, endByte),
       )
     await part(2_000_000, 3_000_000)
-    const join = { uploadId: upload, sha256Hex: digest }
-    expect(await refusal(team.member.datastores.join(join))).toBe('conflict')
+    const join = () => put(team.member, `${upload}/contents/${digest}/joined`, '')
+    expect(await refusal(join())).toBe('conflict')
     const { parts } = await team.member.datastores.missing({ uploadId: upload, sha256Hexes: [digest] })
     expect(parts).toEqual([{ sha256Hex: digest, startByte: 2_000_000, sizeBytes: 1_000_000 }])
     await part(0, 2_000_000)
     await part(0, 2_000_000)
-    await team.member.datastores.join(join)
+    await join()
     await put(team.member, `${upload}/manifest`, manifestOf(entriesOf({ 'big.bin': content })))
     const { datastore } = await team.member.datastores.resolve({ ref: name })
     const { url } = await team.member.datastores.file({
