@@ -36,7 +36,7 @@ export function httpErrorOf(error: unknown, log: (text: string, error: unknown) 
 /** The expected trouble in an error: ours, a body Fastify refused, or a database that does not answer. */
 export function knownErrorOf(error: unknown): GridError | undefined {
   if (error instanceof GridError) return error
-  const { statusCode, code, message } = error as Partial<FastifyError>
+  const { statusCode, code, message } = (error ?? {}) as Partial<FastifyError>
   if (statusCode === 413) return new GridError('too_large')
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new GridError('invalid', message)

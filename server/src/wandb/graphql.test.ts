@@ -56,6 +56,16 @@ describe('documents as clients write them', () => {
     expect((await ask(query, {}, 'C')).body).toMatchObject({ errors: [{}] })
   })
 
+  test('a variable that is missing or of the wrong type is told, and is no bug', async () => {
+    const query = 'query Q($n: Int64!) { echo(n: $n) }'
+    for (const variables of [{}, { n: null }, { n: 'many' }]) {
+      const { status, body } = await ask(query, variables)
+      expect(status).toBe(200)
+      expect(body).toMatchObject({ errors: [{ message: expect.stringContaining('$n') }] })
+    }
+    expect(bugs).toEqual([])
+  })
+
   test('an unknown field is told in the words that clients look for', async () => {
     const { status, body } = await ask('{ features }')
     expect(status).toBe(200)

@@ -16,7 +16,7 @@ const from =
 
 /** Fields that a parent object carries under the same name. Types of answers that a resolver makes whole have none. */
 const carried: Record<string, string[]> = {
-  User: from<UserNode>()('name', 'username', 'email', 'admin'),
+  User: from<UserNode>()('name', 'username'),
   Project: from<ProjectNode>()('name', 'description', 'createdAt'),
   Run: from<StoredExperiment>()(
     'notes',

@@ -152,6 +152,8 @@ export function placeResolvers({
     },
     User: {
       id: (user: UserNode) => storageId('User', user.username),
+      email: ({ email }: UserNode) => email ?? null,
+      admin: ({ admin }: UserNode) => admin ?? false,
       photoUrl: () => null,
       deletedAt: () => null,
       // A JSON string by contract; nothing in it changes what the client does.
