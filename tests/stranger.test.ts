@@ -51,6 +51,7 @@ type World = {
   invitationId: string
   keyId: string
   serviceKeyId: string
+  sweep: string
   datastoreId: string
   uploadId: string
   ruleId: string
@@ -72,6 +73,11 @@ async function aWorld(): Promise<World> {
       console: { offset: 0, lines: [{ timeMs: null, level: 'info', label: '', text: 'hello' }] },
     },
   )
+  const { sweep } = await app.sweeps.create(actor, {
+    team: team.slug,
+    project: 'secret',
+    configText: '{method: random, parameters: {a: {min: 1, max: 9}}}',
+  })
   const { datastoreId } = await createSender(app).send(team.admin, team.slug, 'cats', { a: 'b' })
   const { id: uploadId } = await team.admin.datastores.startUpload({ team: team.slug, name: 'more-cats' })
   const invitation = await team.admin.teams.invite({ team: team.slug })
@@ -95,6 +101,7 @@ async function aWorld(): Promise<World> {
     project: 'secret',
     experiment: 'exp1',
     experimentId: experiment.id,
+    sweep: sweep.slug,
     invitationId: invitation.id,
     keyId: key.id,
     serviceKeyId: serviceKey!.id,
@@ -107,6 +114,7 @@ async function aWorld(): Promise<World> {
 type Rule = { input: (world: World) => object; others: Outcome } & Partial<Record<Role, Outcome>>
 
 const where = ({ team: slug, project, experiment }: World) => ({ team: slug, project, experiment })
+const ofSweep = ({ team: slug, project, sweep }: World) => ({ team: slug, project, sweep })
 const noInput = () => ({})
 /** An id of nothing. */
 const nothing = '01900000-0000-7000-8000-000000000000'
@@ -336,6 +344,16 @@ const rules: Record<string, Rule> = {
   'notifications.read': self(noInput, { service: 'forbidden' }),
   'notifications.preferences': self(noInput, { service: 'forbidden' }),
   'notifications.prefer': self(() => ({ preferences: {} }), { service: 'forbidden' }),
+  'sweeps.list': inTeam(where),
+  'sweeps.create': maker((w) => ({ ...where(w), config: '{method: grid, parameters: {a: {value: 1}}}' })),
+  'sweeps.get': inTeam(ofSweep),
+  'sweeps.analysis': inTeam(ofSweep),
+  'sweeps.steer': maker((w) => ({ ...ofSweep(w), action: 'stop' }), { service: 'forbidden' }),
+  'sweeps.change': maker((w) => ({ ...ofSweep(w), name: 'Renamed' }), {
+    member: 'forbidden',
+    service: 'forbidden',
+  }),
+  'sweeps.delete': maker(ofSweep, { member: 'policy_denied', service: 'forbidden' }),
 }
 
 const endpoints = Object.entries(contract).flatMap(([noun, procedures]) =>
@@ -539,7 +557,15 @@ describe('GraphQL', () => {
   }
 
   type Place = Record<string, string>
-  const placeOf = (slug: string, project: string, run: string, experimentId: string): Place => ({
+  const placeOf = (
+    slug: string,
+    project: string,
+    run: string,
+    experimentId: string,
+    sweep: string,
+  ): Place => ({
+    sweep,
+    sweepName: sweep,
     entity: slug,
     entityName: slug,
     teamName: slug,
@@ -577,12 +603,13 @@ describe('GraphQL', () => {
     test.each(fields)(
       '$kind $field answers for what is hidden as for what does not exist, and changes nothing',
       async ({ kind, field }) => {
-        const there = placeOf(team.slug, 'secret', 'exp1', world.experimentId)
+        const there = placeOf(team.slug, 'secret', 'exp1', world.experimentId, world.sweep)
         const nowhere = placeOf(
           'no-such-team',
           'no-such-project',
           'no-such-exp',
           '01900000-0000-7000-8000-000000000000',
+          'nosuchsw',
         )
         const before = await app.db
           .selectFrom('experiments')
@@ -606,7 +633,7 @@ describe('GraphQL', () => {
   test.each(fields.filter(({ kind }) => kind === 'mutation'))(
     'a viewer changes nothing with $field',
     async ({ kind, field }) => {
-      const place = placeOf(team.slug, 'secret', 'exp1', world.experimentId)
+      const place = placeOf(team.slug, 'secret', 'exp1', world.experimentId, world.sweep)
       const proof = { cookie: team.viewer.cookie, origin: app.origin }
       const before = await stateOfTeam()
       const { text } = await ask(proof, documentOf(kind, field, place))
@@ -620,7 +647,7 @@ describe('GraphQL', () => {
   /** Everything of the team that a mutation could change. */
   async function stateOfTeam(): Promise<unknown> {
     const { teamId } = (await app.teams.teamGuard(team.slug))!
-    const of = <Name extends 'experiments' | 'projects' | 'memberships' | 'alerts'>(name: Name) =>
+    const of = <Name extends 'experiments' | 'projects' | 'memberships' | 'alerts' | 'sweeps'>(name: Name) =>
       app.db
         .selectFrom(name as 'experiments')
         .selectAll()
@@ -631,6 +658,7 @@ describe('GraphQL', () => {
       projects: await of('projects'),
       memberships: await of('memberships'),
       alerts: await of('alerts'),
+      sweeps: await of('sweeps'),
       files: await app.db.selectFrom('files').selectAll().execute(),
       artifacts: await app.db.selectFrom('artifacts').selectAll().execute(),
     }

@@ -3,6 +3,7 @@ import { datastores } from './datastores.ts'
 import { alerts, notifications } from './alerts.ts'
 import { experiments } from './experiments.ts'
 import { organisation } from './organisation.ts'
+import { sweeps } from './sweeps.ts'
 import { instance, invitations, me, projects, teams, users } from './teams.ts'
 
 /** Every REST endpoint. Server, web, CLI, tests and the OpenAPI document derive from this value. */
@@ -15,6 +16,7 @@ export const contract = {
   invitations,
   projects,
   experiments,
+  sweeps,
   audit,
   datastores,
   alerts,

@@ -6,6 +6,7 @@ export const LiveMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('experiment.changed'), projectId: z.string(), experimentId: z.string() }),
   z.object({ type: z.literal('console.written'), projectId: z.string(), experimentId: z.string() }),
   z.object({ type: z.literal('files.changed'), projectId: z.string(), experimentId: z.string() }),
+  z.object({ type: z.literal('sweep.changed'), projectId: z.string(), sweepId: z.string() }),
   z.object({ type: z.literal('project.changed'), projectId: z.string() }),
   z.object({ type: z.literal('datastore.changed'), datastoreId: z.string() }),
   z.object({ type: z.literal('team.changed') }),

@@ -57,7 +57,7 @@ async function start(): Promise<void> {
 
   const logError = (text: string, error: unknown) =>
     log.error(`${text}: ${error instanceof Error ? error.stack : String(error)}`)
-  const { app, alerts, mailer, teams, experiments, datastores } = await wire(
+  const { app, alerts, mailer, teams, experiments, sweeps, datastores } = await wire(
     {
       db,
       metrics,
@@ -99,6 +99,7 @@ async function start(): Promise<void> {
     })
   }
   every(crashSweepMs, () => experiments.sweepCrashed(), 'Looking for crashed experiments failed')
+  every(crashSweepMs, () => sweeps.tendSweeps(), 'Tending sweeps failed')
   every(mailStepMs, async () => mailer.wake(), 'Sending mail failed')
   every(sealMs, () => teams.sealAudit(), 'Sealing the audit log failed')
   every(clearMs, () => datastores.clear(), 'Clearing away what no datastore holds failed')

@@ -20,6 +20,8 @@ import { createOutbound, type PrivateAddresses } from './lib/outbound.ts'
 import { createSealed } from './lib/sealed.ts'
 import { createSignedUrls } from './lib/signed.ts'
 import { createMailer, type MailSettings } from './mail/mailer.ts'
+import { sweepRoutes } from './sweeps/routes.ts'
+import { createSweeps } from './sweeps/service.ts'
 import type { BlobStore } from './stores/blob/blob-store.ts'
 import type { MetricStore } from './stores/clickhouse/metric-types.ts'
 import type { Database } from './stores/postgres/schema.ts'
@@ -76,6 +78,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
   const identity = createIdentity({ db, secret, publicUrl: publicUrl ?? 'http://localhost', clock })
   const teams = createTeams({ db, access, identity, events, clock, mail: mailer })
   const experiments = createExperiments({ db, access, teams, metrics, blobs, signed, events, clock })
+  const sweeps = createSweeps({ db, access, teams, experiments, events, clock })
   const artifacts = createArtifacts({ db, access, teams, experiments, blobs, signed, events, clock })
   const datastores = createDatastores({ db, access, teams, blobs, signed, events, clock })
   const alerts = createAlerts({
@@ -109,6 +112,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
       projects: projectRoutes(teams),
       experiments: experimentRoutes(experiments),
       datastores: datastoreRoutes(datastores),
+      sweeps: sweepRoutes(sweeps),
       audit: auditRoutes(teams),
       alerts: alertRoutes(alerts),
       notifications: notificationRoutes(alerts),
@@ -122,7 +126,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
     webFolder: options.webFolder ?? fileURLToPath(new URL('../../web/dist', import.meta.url)),
     ready: engines.ready,
     edges: [
-      wandbEdge({ access, teams, experiments, artifacts, authenticate, log: options.log }),
+      wandbEdge({ access, teams, experiments, sweeps, artifacts, authenticate, log: options.log }),
       artifactFileRoutes({ artifacts, authenticate }),
       datastoreByteRoutes({ datastores, authenticate }),
       auditFileRoutes({ teams, authenticate }),
@@ -157,6 +161,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
     identity,
     teams,
     experiments,
+    sweeps,
     artifacts,
     datastores,
     alerts,

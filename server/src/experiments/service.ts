@@ -3,6 +3,7 @@ import type { Actor } from '../actor.ts'
 import type { ExperimentsDeps, Parts } from './deps.ts'
 import { createFactWriter } from './fact-writer.ts'
 import { createFiles } from './files.ts'
+import { createInSweep } from './in-sweep.ts'
 import { createLife } from './life.ts'
 import { createNews, createWatching } from './news.ts'
 import { createPurge } from './purge.ts'
@@ -15,6 +16,7 @@ import type { ExperimentRef } from './types.ts'
 import { createWriter } from './write.ts'
 
 export type { ExperimentsDeps } from './deps.ts'
+export { parametersIn } from './in-sweep.ts'
 export type Experiments = ReturnType<typeof createExperiments>
 
 export function createExperiments(deps: ExperimentsDeps) {
@@ -33,6 +35,7 @@ export function createExperiments(deps: ExperimentsDeps) {
     ...allWithDatabase(reader),
     ...allWithDatabase(createStatus(parts)),
     ...allWithDatabase(createRebuild(parts)),
+    ...allWithDatabase(createInSweep(parts)),
     /** Changes name, notes or tags. */
     change: async (
       actor: Actor,

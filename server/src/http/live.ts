@@ -73,7 +73,7 @@ export function liveEdge(deps: {
         if (event.type === 'team.changed') proveQuietly()
         if (!visible.has(event.teamId)) return
         if (event.userIds && !event.userIds.includes(actor.userId ?? '')) return
-        pending.set(`${event.type} ${'experimentId' in event ? event.experimentId : event.teamId}`, event)
+        pending.set(`${event.type} ${subjectIdOf(event)}`, event)
         timer ??= setTimeout(flush, gatherMs)
       })
       const interval = setInterval(proveQuietly, proveAgainMs)
@@ -85,4 +85,11 @@ export function liveEdge(deps: {
       })
     })
   }
+}
+
+/** What an event is about: two about the same in one moment are one. */
+function subjectIdOf(event: Event): string {
+  if ('experimentId' in event) return event.experimentId
+  if ('sweepId' in event) return event.sweepId
+  return 'projectId' in event ? event.projectId : event.teamId
 }

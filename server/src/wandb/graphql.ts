@@ -130,7 +130,7 @@ function failed(
 ): GraphQLAnswer {
   const seen = errors.map((error) => ({ error, known: answerOf(error.originalError) }))
   const passing = seen.find(({ known }) => known && isTransient(known.status))?.known
-  const status = passing ?? refusedUpsert(errors, operation)
+  const status = passing ?? refusedAloud(errors, operation)
   const shown = seen.map(({ error, known }) => {
     const cause = error.originalError
     // Without a cause it is a message of `graphql` itself, about the request.
@@ -145,13 +145,23 @@ function failed(
   }
 }
 
-/** `init` shows the text of a 4xx as it is and ends; the only operation for which the client documents that. */
-function refusedUpsert(errors: readonly GraphQLError[], operation: OperationDefinitionNode) {
+/**
+ * Operations for which the client documents what it does with a status. `init` shows the text of a 4xx as it is and
+ * ends; a heartbeat takes 404 for "the sweep was deleted", and any other refusal for passing trouble.
+ */
+const spokenStatuses: Record<string, (status: number) => boolean> = {
+  upsertBucket: () => true,
+  agentHeartbeat: (status) => status === 404,
+}
+
+function refusedAloud(errors: readonly GraphQLError[], operation: OperationDefinitionNode) {
   const [first] = errors
-  const isUpsert = operation.selectionSet.selections.some(
-    (selection) => selection.kind === Kind.FIELD && selection.name.value === 'upsertBucket',
+  const field = operation.selectionSet.selections.find(
+    (selection): selection is FieldNode =>
+      selection.kind === Kind.FIELD && Object.hasOwn(spokenStatuses, selection.name.value),
   )
-  return isUpsert && first?.path?.length === 1 ? answerOf(first.originalError) : undefined
+  const answered = field && first?.path?.length === 1 ? answerOf(first.originalError) : undefined
+  return answered && spokenStatuses[field!.name.value]!(answered.status) ? answered : undefined
 }
 
 function refuse(message: string): GraphQLAnswer {

@@ -11,6 +11,7 @@ import type { Artifacts } from '../artifacts/service.ts'
 import { cleanPath } from '../experiments/experiment.ts'
 import type { Experiments } from '../experiments/service.ts'
 import { isJsonObject } from '../lib/tolerant-json.ts'
+import type { Sweeps } from '../sweeps/service.ts'
 import type { Teams } from '../teams/service.ts'
 import { createBodyReader } from './body.ts'
 import { answerOf, bugSentence, errorBody, type Log } from './errors.ts'
@@ -25,11 +26,13 @@ import { runChangeResolvers } from './resolvers/run-changes.ts'
 import { runResolvers } from './resolvers/runs.ts'
 import { scalars } from './resolvers/scalars.ts'
 import { serverInfo } from './resolvers/server-info.ts'
+import { sweepResolvers } from './resolvers/sweeps.ts'
 
 export type WandbDeps = {
   access: Access
   teams: Teams
   experiments: Experiments
+  sweeps: Sweeps
   artifacts: Artifacts
   /** Proves who asks: anonymous when nothing was sent. @throws GridError unauthenticated for a wrong key */
   authenticate: (request: FastifyRequest) => Promise<Actor>
@@ -130,6 +133,7 @@ export function wandbParts(deps: WandbDeps): { sources: string[]; resolvers: Res
     historyResolvers(deps),
     fileResolvers(deps),
     artifactResolvers(deps),
+    sweepResolvers(deps),
   ]
   return { sources, resolvers }
 }

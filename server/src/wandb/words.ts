@@ -16,6 +16,8 @@ export type StorageKind =
   | 'ApiKey'
   | 'Invite'
   | 'CustomChart'
+  | 'Sweep'
+  | 'Agent'
 
 /**
  * The id of a stored thing as the client sees it: padded base64 of `Run:v1:<uuid>`. Plain ASCII without `>`, `?` and

@@ -46,6 +46,9 @@ export type Database = {
   datastore_uploads: DatastoreUploadTable
   datastore_upload_contents: DatastoreUploadContentTable
   datastore_upload_parts: DatastoreUploadPartTable
+  sweeps: SweepTable
+  sweep_agents: SweepAgentTable
+  sweep_trials: SweepTrialTable
 }
 
 /** Read as a Date; the database fills it when absent. */
@@ -534,4 +537,52 @@ type DatastoreUploadPartTable = {
   start_byte: number
   size_bytes: number
   blob_key: string
+}
+
+type SweepTable = {
+  id: string
+  project_id: string
+  team_id: string
+  slug: string
+  name: string | null
+  description: string | null
+  state: Generated<'pending' | 'running' | 'paused' | 'finished' | 'cancelled'>
+  config: Json<Record<string, unknown>>
+  config_text: string
+  seed: number
+  controller: Json<Record<string, unknown>>
+  exhausted_at: InstantOrNull
+  created_by: string
+  via_user_id: string | null
+  created_at: Instant
+  updated_at: Instant
+  heartbeat_at: InstantOrNull
+  ended_at: InstantOrNull
+}
+type SweepAgentTable = {
+  id: string
+  sweep_id: string
+  number: number
+  host: string
+  user_id: string
+  via_user_id: string | null
+  state: Generated<'running' | 'finished' | 'crashed'>
+  created_at: Instant
+  heartbeat_at: Instant
+  ended_at: InstantOrNull
+}
+type SweepTrialTable = {
+  sweep_id: string
+  number: number
+  params: Json<Record<string, unknown>>
+  state: 'waiting' | 'handed' | 'dropped'
+  slug: string | null
+  experiment_id: string | null
+  agent_id: string | null
+  schedule_id: string | null
+  handed_count: Generated<number>
+  lost_count: Generated<number>
+  created_at: Instant
+  handed_at: InstantOrNull
+  reported_at: InstantOrNull
 }
