@@ -1,6 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet, useNavigate, useParams } from '@tanstack/react-router'
 import { lazy, Suspense, useEffect, useRef, useState } from 'react'
+import { NotificationBell } from '../features/alerts/notification-list.tsx'
 import { signOut } from '../lib/identity.ts'
 import { startLive, useLiveState } from '../lib/live.ts'
 import { isSignedOut } from '../lib/client.ts'
@@ -72,6 +73,7 @@ export function Frame() {
           </span>
         </button>
         <LiveDot />
+        <NotificationBell />
         <InviteTeam />
         <PersonMenu />
       </header>

@@ -75,6 +75,12 @@ const settings = createRoute({
   path: '/settings',
   component: lazyRouteComponent(() => import('./pages/settings.tsx'), 'SettingsPage'),
 })
+const notifications = createRoute({
+  getParentRoute: () => inside,
+  path: '/notifications',
+  validateSearch: (search) => present({ unread: flag(search.unread) }),
+  component: lazyRouteComponent(() => import('./pages/notifications.tsx'), 'NotificationsPage'),
+})
 const admin = createRoute({
   getParentRoute: () => inside,
   path: '/admin',
@@ -85,6 +91,11 @@ const teamSettings = createRoute({
   getParentRoute: () => inside,
   path: '/teams/$team',
   component: lazyRouteComponent(() => import('./pages/team-settings.tsx'), 'TeamSettingsPage'),
+})
+const teamAlerts = createRoute({
+  getParentRoute: () => inside,
+  path: '/teams/$team/alerts',
+  component: lazyRouteComponent(() => import('./pages/team-alerts.tsx'), 'TeamAlertsPage'),
 })
 const team = createRoute({
   getParentRoute: () => inside,
@@ -158,8 +169,10 @@ const tree = root.addChildren([
     home,
     authorize,
     settings,
+    notifications,
     admin,
     teamSettings,
+    teamAlerts,
     team,
     workspace,
     workspaceAlias,

@@ -27,6 +27,12 @@ export const CopyIcon = icon(
     <path d="M10.5 5.5v-2a1 1 0 0 0-1-1h-6a1 1 0 0 0-1 1v6a1 1 0 0 0 1 1h2" />
   </>,
 )
+export const BellIcon = icon(
+  <>
+    <path d="M3.5 11.5h9c-1-1-1.3-2-1.3-4.2a3.2 3.2 0 0 0-6.4 0c0 2.2-.3 3.2-1.3 4.2Z" />
+    <path d="M6.8 13.6a1.4 1.4 0 0 0 2.4 0" />
+  </>,
+)
 export const TickIcon = icon(<path d="m3 8.5 3.2 3.2L13 5" />)
 export const SearchIcon = icon(
   <>

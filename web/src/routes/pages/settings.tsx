@@ -1,5 +1,6 @@
 import { ApiKeys } from '../../features/account/api-keys.tsx'
 import { Appearance, Password, Profile } from '../../features/account/profile.tsx'
+import { NotificationPreferences } from '../../features/alerts/preferences.tsx'
 import { useMe } from '../../lib/me.ts'
 import { Page } from '../../ui/layout.tsx'
 
@@ -12,6 +13,9 @@ export function SettingsPage() {
     <Page title="Settings">
       <Profile />
       <ApiKeys refused={refused} />
+      <div id="notifications">
+        <NotificationPreferences />
+      </div>
       <Password />
       <Appearance />
     </Page>

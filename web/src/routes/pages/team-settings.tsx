@@ -29,9 +29,18 @@ export function TeamSettingsPage() {
     <Page
       title={`${team.data.name || slug}: members and policy`}
       actions={
-        <Link to="/$team" params={{ team: slug }} className="text-[13px] text-accent hover:underline">
-          Projects of {slug}
-        </Link>
+        <>
+          <Link
+            to="/teams/$team/alerts"
+            params={{ team: slug }}
+            className="text-[13px] text-accent hover:underline"
+          >
+            Alerts
+          </Link>
+          <Link to="/$team" params={{ team: slug }} className="text-[13px] text-accent hover:underline">
+            Projects of {slug}
+          </Link>
+        </>
       }
     >
       <Members team={team.data} />
