@@ -169,7 +169,7 @@ async function refuseClosed(context: Context, found: readonly Found[]): Promise<
   const { url } = await context.connection()
   throw new GridError(
     'policy_denied',
-    `experiment ${experiment.name} belongs to ${experiment.createdBy.username}. Team policy "${policy}" does not let you download its files here.`,
+    `Warning: experiment ${experiment.name} belongs to ${experiment.createdBy.username}. Team policy "${policy}" does not let you download its files here.`,
     {
       policy,
       owner: experiment.createdBy.username,
