@@ -10,6 +10,19 @@ export type Connection = {
   /** Asks for bytes; the answer's body is to be read or cancelled. */
   post: (path: string, body: object) => Promise<Response>
 }
+import { createClient, type GridClient, GridError, gridErrorOfAnswer } from '@teamgrid/api'
+import type { Io } from './io.ts'
+import { readSettings, type Settings } from './settings.ts'
+
+export type Connection = { url: string; client: GridClient; ask: Ask }
+
+/**
+ * Asks for what is no endpoint of the contract: files and archives that are streamed.
+ *
+ * @param path from the root of the server, such as `/api/audit/export?format=csv`.
+ * @throws GridError the server's own, when it refuses.
+ */
+export type Ask = (path: string, init?: RequestInit) => Promise<Response>
 
 export const defaultUrl = 'http://localhost:8080'
 /** One answer may take this long; the slowest are lists of tens of thousands of files. */
@@ -49,6 +62,7 @@ export async function connect(io: Io): Promise<Connection> {
     put: async (path, body) => (await send('PUT', path, 'application/octet-stream', body)).json(),
     post: (path, body) => send('POST', path, 'application/json', JSON.stringify(body)),
   }
+  return { url, client: clientOf(io, url, key), ask: askOf(io, url, key) }
 }
 
 /** The address without a key, for commands that work before login. */
@@ -99,6 +113,24 @@ export function clientOf(io: Io, url: string, token: string | null): GridClient 
   })
 }
 
+/** Streams may take as long as they take; only the person ends them. */
+export function askOf(io: Io, url: string, token: string): Ask {
+  return async (path, init = {}) => {
+    let response: Response
+    try {
+      response = await io.fetch(`${url}${path}`, {
+        ...init,
+        headers: { ...headersOf(io, token), ...(init.headers as Record<string, string> | undefined) },
+        signal: io.interrupted,
+      })
+    } catch (error) {
+      throw noAnswer(error, url, io.interrupted)
+    }
+    if (!response.ok) throw gridErrorOfAnswer(response.status, await response.text())
+    return response
+  }
+}
+
 function headersOf(io: Io, token: string | null): Record<string, string> {
   const headers: Record<string, string> = { 'x-grid-client': 'cli' }
   if (token) headers['authorization'] = `Bearer ${token}`
@@ -108,6 +140,7 @@ function headersOf(io: Io, token: string | null): Record<string, string> {
     if (!/^[\x21-\x7e]+$/.test(member)) {
       throw new GridError('invalid', 'GRID_USERNAME is not a username')
     }
+    if (!/^[\x21-\x7e]+$/.test(member)) throw new GridError('invalid', 'GRID_USERNAME is not a username')
     headers['x-grid-username'] = member
   }
   return headers

@@ -3,6 +3,7 @@ import { addAbout } from './commands/about.ts'
 import { addArtifacts } from './commands/artifacts.ts'
 import { addDelete } from './commands/delete.ts'
 import { addDatastore } from './commands/datastore.ts'
+import { addAudit } from './commands/audit.ts'
 import { addHistory } from './commands/history.ts'
 import { addLogin } from './commands/login.ts'
 import { addLogs } from './commands/logs.ts'
@@ -39,6 +40,7 @@ export async function runGrid(io: Io, argv: readonly string[]): Promise<number> 
   addStop(program, io)
   addDelete(program, io)
   addWhy(program, io)
+  addAudit(program, io)
   addAbout(program, io)
   return runProgram(io, program, today)
 }

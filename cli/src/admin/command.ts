@@ -2,9 +2,10 @@ import type { Command } from 'commander'
 import { type GridClient, GridError } from '@teamgrid/api'
 import { type Context, createContext } from '../context.ts'
 import type { Io } from '../io.ts'
-import { operatorClient } from './operator.ts'
+import type { Ask } from '../connection.ts'
+import { operatorConnection } from './operator.ts'
 
-export type AdminContext = Context & { client: GridClient }
+export type AdminContext = Context & { client: GridClient; ask: Ask }
 
 /**
  * One operator command. Its fields may be given in order or by name (`member add vision bob`, or
@@ -42,7 +43,7 @@ export function adminCommand<Options extends Record<string, unknown>>(
     )
     const json = Boolean(global.json) || global.output === 'json'
     const context = createContext(io, { json, debug: Boolean(global.debug) })
-    await shape.run({ ...context, client: await operatorClient(io) }, fields, options)
+    await shape.run({ ...context, ...(await operatorConnection(io)) }, fields, options)
   })
 }
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type GridClient, GridError } from '@teamgrid/api'
-import { clientOf, normalizeUrl } from '../connection.ts'
+import { type Ask, askOf, clientOf, normalizeUrl } from '../connection.ts'
 import type { Io } from '../io.ts'
 
 /** The server's own default, see its `config.ts`. */
@@ -16,7 +16,7 @@ export function dataFolder(io: Pick<Io, 'env' | 'home'>, isRoot = process.getuid
  *
  * @throws GridError unauthenticated, when there is no token to read.
  */
-export async function operatorClient(io: Io): Promise<GridClient> {
+export async function operatorConnection(io: Io): Promise<{ client: GridClient; ask: Ask }> {
   const folder = dataFolder(io)
   const path = join(folder, 'operator-token')
   let token: string
@@ -39,26 +39,23 @@ export async function operatorClient(io: Io): Promise<GridClient> {
     )
   }
   const url = await addressOf(io, folder)
-  return clientOf(
-    {
-      ...io,
-      // The operator acts for nobody.
-      env: {},
-      fetch: async (request, init) => {
-        try {
-          return await io.fetch(request, init)
-        } catch (error) {
-          if (io.interrupted.aborted) throw error
-          throw new GridError('unavailable', `The server at ${url} is not running`, {
-            hint: 'Start it with: teamgrid start. If it is elsewhere, set TEAMGRID_URL.',
-            cause: error,
-          })
-        }
-      },
+  const own: Io = {
+    ...io,
+    // The operator acts for nobody.
+    env: {},
+    fetch: async (request, init) => {
+      try {
+        return await io.fetch(request, init)
+      } catch (error) {
+        if (io.interrupted.aborted) throw error
+        throw new GridError('unavailable', `The server at ${url} is not running`, {
+          hint: 'Start it with: teamgrid start. If it is elsewhere, set TEAMGRID_URL.',
+          cause: error,
+        })
+      }
     },
-    url,
-    token,
-  )
+  }
+  return { client: clientOf(own, url, token), ask: askOf(own, url, token) }
 }
 
 /** What is configured, else what the running server wrote beside its lock, else the default. */
