@@ -97,6 +97,28 @@ const teamAlerts = createRoute({
   path: '/teams/$team/alerts',
   component: lazyRouteComponent(() => import('./pages/team-alerts.tsx'), 'TeamAlertsPage'),
 })
+const auditSearch = (search: Record<string, unknown>) => {
+  const day = (value: unknown) => (/^\d{4}-\d\d-\d\d$/.test(text(value) ?? '') ? text(value) : undefined)
+  return present({
+    q: text(search.q),
+    who: text(search.who),
+    did: text(search.did),
+    since: day(search.since),
+    until: day(search.until),
+  })
+}
+const teamAudit = createRoute({
+  getParentRoute: () => inside,
+  path: '/teams/$team/audit',
+  validateSearch: auditSearch,
+  component: lazyRouteComponent(() => import('./pages/audit.tsx'), 'TeamAuditPage'),
+})
+const organisationAudit = createRoute({
+  getParentRoute: () => inside,
+  path: '/admin/audit',
+  validateSearch: auditSearch,
+  component: lazyRouteComponent(() => import('./pages/audit.tsx'), 'OrganisationAuditPage'),
+})
 const team = createRoute({
   getParentRoute: () => inside,
   path: '/$team',
@@ -173,6 +195,8 @@ const tree = root.addChildren([
     admin,
     teamSettings,
     teamAlerts,
+    teamAudit,
+    organisationAudit,
     team,
     workspace,
     workspaceAlias,

@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
-import { useRefusal } from '../../lib/me.ts'
+import { Link } from '@tanstack/react-router'
+import { useMe, useRefusal } from '../../lib/me.ts'
 import type { Team } from '@teamgrid/api'
 import { Problem, SkeletonRows } from '../../ui/feedback.tsx'
 import { Section } from '../../ui/layout.tsx'
@@ -8,10 +9,27 @@ import { activityQuery } from './queries.ts'
 
 /** Who did what in the team, newest first. */
 export function ActivityLog({ team }: { team: Team }) {
-  const refused = useRefusal(team)('audit:read')
+  const me = useMe()
+  const refusal = useRefusal(team)
+  const refused = refusal('audit:read')
   const log = useQuery({ ...activityQuery(team.slug), enabled: refused === undefined })
   return (
-    <Section title="Activity" flush {...(refused === undefined ? {} : { says: refused })}>
+    <Section
+      title="Activity"
+      flush
+      {...(refused === undefined ? {} : { says: refused })}
+      actions={
+        refusal('audit:read', me === undefined ? {} : { ownerId: me.user.id }) === undefined && (
+          <Link
+            to="/teams/$team/audit"
+            params={{ team: team.slug }}
+            className="text-[13px] text-accent hover:underline"
+          >
+            Audit log
+          </Link>
+        )
+      }
+    >
       {log.isError && <Problem error={log.error} />}
       {refused === undefined && log.isPending && <SkeletonRows rows={3} />}
       {log.data !== undefined && (

@@ -1,4 +1,4 @@
-import { getRouteApi } from '@tanstack/react-router'
+import { getRouteApi, Link } from '@tanstack/react-router'
 import { AllTeams, OrganisationSettings } from '../../features/teams/organisation.tsx'
 import { People } from '../../features/teams/people.tsx'
 import { useMe } from '../../lib/me.ts'
@@ -20,7 +20,15 @@ export function AdminPage() {
     )
   }
   return (
-    <Page title="Organisation" wide>
+    <Page
+      title="Organisation"
+      wide
+      actions={
+        <Link to="/admin/audit" className="text-[13px] text-accent hover:underline">
+          Audit log
+        </Link>
+      }
+    >
       <OrganisationSettings />
       <AllTeams />
       <People
