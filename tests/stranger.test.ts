@@ -314,6 +314,13 @@ const rules: Record<string, Rule> = {
     service: 'forbidden',
     admin: 'ok',
   }),
+  'experiments.move': inTeam(
+    ({ experimentId, team: slug }) => ({
+      experimentIds: [experimentId],
+      to: { team: slug, project: 'secret' },
+    }),
+    { viewer: 'forbidden', service: 'forbidden', member: 'policy_denied' },
+  ),
   'experiments.keys': inTeam(({ experimentId }) => ({ experimentIds: [experimentId] })),
   'experiments.curves': inTeam(({ experimentId }) => ({ experimentIds: [experimentId], keys: ['loss'] })),
   'experiments.media': inTeam((w) => ({ ...where(w), keys: ['image'] })),

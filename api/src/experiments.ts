@@ -270,6 +270,37 @@ export const experiments = {
     })
     .input(experiment)
     .output(Ok),
+  move: endpoint
+    .route({
+      method: 'POST',
+      path: '/experiments/move',
+      summary: 'Move experiments to another project or team: all of them, or none',
+      tags: ['experiments'],
+    })
+    .input(
+      z.object({
+        /** Which; or `from`. */
+        experimentIds: z.array(Id).min(1).max(20_000).optional(),
+        /** All of a project that match. */
+        from: project
+          .extend({ search: z.string().max(500).optional(), filters: z.array(Filter).max(50).optional() })
+          .optional(),
+        /** The project is made if there is none of that name. */
+        to: z.object({ team: z.string(), project: z.string() }),
+        /** Leave out what one may not move, instead of refusing all. */
+        skipDenied: z.boolean().optional(),
+      }),
+    )
+    .output(
+      z.object({
+        moved: z.number(),
+        skipped: z.number(),
+        team: z.string(),
+        project: z.string(),
+        /** Those whose address was taken there, with their new one. */
+        renamed: z.array(z.object({ name: z.string(), from: z.string(), to: z.string() })),
+      }),
+    ),
   keys: endpoint
     .route({
       method: 'POST',

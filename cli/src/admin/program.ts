@@ -1,10 +1,7 @@
 import type { Io } from '../io.ts'
 import { createProgram, runProgram } from '../program.ts'
-<<<<<<< HEAD
 import { addOrganisationCommands } from './organisation.ts'
-=======
 import { addAuditCommands } from './audit.ts'
->>>>>>> 3ad3535 (Read, export and verify the audit log by command line)
 import { addKeyCommands, addUserCommands } from './people.ts'
 import { addInviteCommands, addMemberCommands, addServiceAccountCommands, addTeamCommands } from './teams.ts'
 
@@ -28,10 +25,7 @@ export async function runAdmin(io: Io, argv: readonly string[]): Promise<number>
   addKeyCommands(program, io)
   addInviteCommands(program, io)
   addServiceAccountCommands(program, io)
-<<<<<<< HEAD
   addOrganisationCommands(program, io)
-=======
   addAuditCommands(program, io)
->>>>>>> 3ad3535 (Read, export and verify the audit log by command line)
   return runProgram(io, program, today)
 }

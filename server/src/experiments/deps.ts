@@ -15,7 +15,13 @@ export type ExperimentsDeps = {
   access: Access
   teams: Pick<
     Teams,
-    'findTeam' | 'findProject' | 'findProjectGuard' | 'ensureProject' | 'onProjectDelete' | 'onReassign'
+    | 'teamGuard'
+    | 'findTeam'
+    | 'findProject'
+    | 'findProjectGuard'
+    | 'ensureProject'
+    | 'onProjectDelete'
+    | 'onReassign'
   >
   metrics: MetricStore
   blobs: BlobStore

@@ -39,6 +39,7 @@ const stored: StoredExperiment = {
   systemLines: 0,
   consoleLines: 4,
   rewritten: false,
+  moved: false,
 }
 
 test('an experiment that told nothing of itself has nothing to show and no error', () => {

@@ -57,6 +57,28 @@ export function createFactWriter({ db, metrics }: { db: Db; metrics: MetricStore
   }
 
   /**
+   * Runs `act` while no other change of any of these experiments is under way here, and none begins.
+   * @returns what `act` found.
+   */
+  async function together<Result>(
+    experimentIds: readonly string[],
+    act: () => Promise<Result>,
+  ): Promise<Result> {
+    // All turns are taken in one step, so two that share experiments wait one for the other and never in a circle.
+    const before = experimentIds.map((id) => turns.get(id))
+    const run = Promise.all(before).then(act)
+    const turn = run.then(
+      () => {},
+      () => {},
+    )
+    for (const id of experimentIds) turns.set(id, turn)
+    void turn.then(() => {
+      for (const id of experimentIds) if (turns.get(id) === turn) turns.delete(id)
+    })
+    return await run
+  }
+
+  /**
    * The facts to write for a change, or all of them where it is not certain that the others are there.
    * @param change what changed; asked for only when the rest is in step.
    */
@@ -119,5 +141,5 @@ export function createFactWriter({ db, metrics }: { db: Db; metrics: MetricStore
     behind.delete(id)
   }
 
-  return { inTurn, updateOf, repair, forget }
+  return { inTurn, together, updateOf, repair, forget }
 }

@@ -27,8 +27,10 @@ const sweepMax = 1000
 
 export type NewAlert = { title: string; text: string; level: Alert['level']; waitSeconds: number }
 
-export function createLife(parts: Parts & { purge: () => Promise<void> }) {
-  const { db, access, metrics, blobs, events, clock, facts, news, purge } = parts
+export function createLife(
+  parts: Parts & { purge: () => Promise<void>; finishMoves: () => Promise<number> },
+) {
+  const { db, access, metrics, blobs, events, clock, facts, news, purge, finishMoves } = parts
   const startedAt = clock.now()
   /** Asks the script to stop; it hears it with its next sign of life. Asking twice, or after the end, is fine. */
   async function requestStop(actor: Actor, id: string): Promise<void> {
@@ -87,11 +89,18 @@ export function createLife(parts: Parts & { purge: () => Promise<void> }) {
 
   /** Deletes an experiment with its metrics, console and files. */
   async function remove(actor: Actor, id: string): Promise<void> {
-    await removeFound(actor, await access.allowed(actor, 'experiment:delete', findExperimentById(db, id)))
+    await removeFound(actor, await deletable(actor, findExperimentById(db, id)))
   }
 
   async function removeNamed(actor: Actor, ref: ExperimentRef): Promise<void> {
-    await removeFound(actor, await access.allowed(actor, 'experiment:delete', findSlimExperiment(db, ref)))
+    await removeFound(actor, await deletable(actor, findSlimExperiment(db, ref)))
+  }
+
+  /** One that was moved in is nobody's to delete but its creator's and the admins', whatever members may otherwise. */
+  async function deletable(actor: Actor, found: Promise<StoredExperiment | undefined>) {
+    const experiment = await found
+    const action = experiment?.moved ? 'experiment:delete-moved' : 'experiment:delete'
+    return await access.allowed(actor, action, experiment)
   }
 
   async function removeFound(actor: Actor, experiment: StoredExperiment): Promise<void> {
@@ -164,6 +173,7 @@ export function createLife(parts: Parts & { purge: () => Promise<void> }) {
       let ended = 0
       for (const { id } of silent) if (await endSilent(id)) ended++
       await facts.repair()
+      await finishMoves()
       await purge()
       return ended
     })

@@ -39,7 +39,12 @@ export function createPurge({
     if (rows.length > 0) {
       const ids = rows.map((row) => row.id)
       await metrics.forget(ids)
-      for (const { id, project_id } of rows) await removeBlobs(`files/${project_id}/${id}/`)
+      const former = await db
+        .selectFrom('experiment_addresses')
+        .select(['experiment_id as id', 'project_id'])
+        .where('experiment_id', 'in', ids)
+        .execute()
+      for (const { id, project_id } of [...rows, ...former]) await removeBlobs(`files/${project_id}/${id}/`)
       await db.deleteFrom('experiments').where('id', 'in', ids).execute()
     }
     for (const [projectId, ids] of projects) {
@@ -47,16 +52,40 @@ export function createPurge({
       if (!kept) {
         for (let start = 0; start < ids.length; start += batchSize)
           await metrics.forget(ids.slice(start, start + batchSize))
-        await removeBlobs(`files/${projectId}/`)
+        await removeBlobs(`files/${projectId}/`, keepMoved)
       }
       projects.delete(projectId)
     }
   }
 
-  async function removeBlobs(prefix: string): Promise<void> {
-    const keys: string[] = []
-    for await (const { key } of blobs.list(prefix)) keys.push(key)
-    if (keys.length > 0) await blobs.remove(keys)
+  async function removeBlobs(
+    prefix: string,
+    keep: (keys: string[]) => Promise<string[]> = async () => [],
+  ): Promise<void> {
+    let keys: string[] = []
+    const removeSome = async () => {
+      const kept = new Set(await keep(keys))
+      await blobs.remove(keys.filter((key) => !kept.has(key)))
+      keys = []
+    }
+    for await (const { key } of blobs.list(prefix)) {
+      keys.push(key)
+      if (keys.length >= 1000) await removeSome()
+    }
+    if (keys.length > 0) await removeSome()
+  }
+
+  /** Files of experiments that moved away from a deleted project still lie under its name. */
+  async function keepMoved(keys: string[]): Promise<string[]> {
+    const experimentOf = (key: string) => key.split('/')[2] ?? ''
+    const there = await db
+      .selectFrom('experiments')
+      .select('id')
+      .where('id', 'in', [...new Set(keys.map(experimentOf))])
+      .where('deleted_at', 'is', null)
+      .execute()
+    const ids = new Set(there.map(({ id }) => id))
+    return keys.filter((key) => ids.has(experimentOf(key)))
   }
 
   return { purge, noteProject }

@@ -70,7 +70,7 @@ export function createReader(
     for (const { column } of sort) checkColumn(column)
     for (const column of columns) checkColumn(column)
     const page = await idsOf(project.id, factFilterOf(search, filters), { sort, offset, limit })
-    return { rows: await rowsOf(page.experimentIds, columns), total: page.total }
+    return { rows: await rowsOf(project.id, page.experimentIds, columns), total: page.total }
   }
 
   /** As `query`, for callers that want experiments whole and conditions that nest. A limit of 0 only counts. */
@@ -88,7 +88,10 @@ export function createReader(
     const experiments =
       found.experimentIds.length === 0
         ? []
-        : await selectExperiments(db, sql`e.id = any(${found.experimentIds}::uuid[])`)
+        : await selectExperiments(
+            db,
+            sql`${inProject(project.id)} and e.id = any(${found.experimentIds}::uuid[])`,
+          )
     const byId = new Map(experiments.map((experiment) => [experiment.id, experiment]))
     return { experiments: found.experimentIds.flatMap((id) => byId.get(id) ?? []), total: found.total }
   }
@@ -124,9 +127,14 @@ export function createReader(
     return { experimentIds: page.rows.map(({ id }) => id), total: counted.rows[0]!.total }
   }
 
-  async function rowsOf(ids: string[], columns: string[]): Promise<ExperimentRow[]> {
+  async function rowsOf(projectId: string, ids: string[], columns: string[]): Promise<ExperimentRow[]> {
     if (ids.length === 0) return []
-    const found = await selectExperiments(db, sql`e.id = any(${ids}::uuid[])`, sql``, contentOf(columns))
+    const found = await selectExperiments(
+      db,
+      sql`${inProject(projectId)} and e.id = any(${ids}::uuid[])`,
+      sql``,
+      contentOf(columns),
+    )
     const byId = new Map(found.map((experiment) => [experiment.id, experiment]))
     return ids.flatMap((id) => {
       const experiment = byId.get(id)
@@ -365,6 +373,9 @@ export function createReader(
     consoleLines,
   }
 }
+
+/** What moved away may still be found by its facts for a moment. */
+const inProject = (projectId: string) => sql`e.project_id = ${projectId}`
 
 type Sort = { column: string; descending: boolean }
 

@@ -21,6 +21,7 @@ export function experimentRoutes(experiments: Experiments) {
       await experiments.delete(context.actor, ref(input))
       return { ok: true as const }
     }),
+    move: on.move.handler(({ context, input }) => experiments.move(context.actor, input)),
     keys: on.keys.handler(({ context, input }) => experiments.keys(context.actor, input)),
     curves: on.curves.handler(({ context, input }) => experiments.curves(context.actor, input)),
     media: on.media.handler(({ context, input }) =>

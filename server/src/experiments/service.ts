@@ -6,6 +6,7 @@ import { createFiles } from './files.ts'
 import { createInSweep } from './in-sweep.ts'
 import { createLife } from './life.ts'
 import { createNews, createWatching } from './news.ts'
+import { createMover } from './move.ts'
 import { createPurge } from './purge.ts'
 import { createReader } from './read.ts'
 import { createReassigning } from './reassign.ts'
@@ -25,12 +26,14 @@ export function createExperiments(deps: ExperimentsDeps) {
   const { purge, noteProject } = createPurge(parts)
   deps.teams.onProjectDelete(noteProject)
   deps.teams.onReassign(createReassigning(parts))
-  const { change, removeNamed, ...life } = createLife({ ...parts, purge })
+  const mover = createMover(parts)
+  const { change, removeNamed, ...life } = createLife({ ...parts, purge, finishMoves: mover.finishMoves })
   const files = createFiles(parts)
   const { details, ...reader } = createReader(parts, files)
   return {
     ...createWriter(parts),
     ...allWithDatabase(life),
+    ...allWithDatabase(mover),
     ...files,
     ...allWithDatabase(reader),
     ...allWithDatabase(createStatus(parts)),

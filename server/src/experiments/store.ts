@@ -51,6 +51,7 @@ type Row = {
   system_lines: number
   console_lines: number
   rewritten: boolean
+  moved: boolean
 }
 
 export const slimColumns = sql`
@@ -63,7 +64,7 @@ export const slimColumns = sql`
   e.notes, e.tags, e.group_name, e.job_type, e.sweep_name, e.host, e.program, e.repo, e.commit,
   e.created_at, e.updated_at, e.heartbeat_at, e.ended_at, e.stop_requested_at is not null as stop_requested,
   coalesce(upper(e.history_lines), 0) as history_lines, coalesce(upper(e.system_lines), 0) as system_lines,
-  coalesce(upper(e.console_lines), 0) as console_lines, e.rewritten`
+  coalesce(upper(e.console_lines), 0) as console_lines, e.rewritten, e.moved_at is not null as moved`
 
 /** `e` experiment, `p` project, `t` team, `c` creator, `v` service account. Deleted experiments are not there. */
 export const fromExperiments = sql`
@@ -97,14 +98,25 @@ export const withoutContent = sql`'{}'::jsonb as config, '{}'::jsonb as summary`
 const named = ({ team, project, slug }: ExperimentRef) =>
   sql`lower(t.slug) = lower(${team}) and lower(p.name) = lower(${project}) and e.slug = ${slug}`
 
+/** The experiment at an address, or the one that moved away from it. */
 export async function findExperiment(db: Db, ref: ExperimentRef): Promise<StoredExperiment | undefined> {
-  return (await selectExperiments(db, named(ref)))[0]
+  return (await selectExperiments(db, named(ref)))[0] ?? (await selectExperiments(db, formerlyNamed(ref)))[0]
 }
 
 /** As `findExperiment`, with empty config and summary. */
 export async function findSlimExperiment(db: Db, ref: ExperimentRef): Promise<StoredExperiment | undefined> {
-  return (await selectExperiments(db, named(ref), sql``, withoutContent))[0]
+  const [here] = await selectExperiments(db, named(ref), sql``, withoutContent)
+  return here ?? (await selectExperiments(db, formerlyNamed(ref), sql``, withoutContent))[0]
 }
+
+/** By the project that has the name today before one that had it once; of several, the one that left last. */
+const formerlyNamed = ({ team, project, slug }: ExperimentRef) => sql`e.id = (
+  select f.experiment_id from experiment_addresses f
+  join teams ft on ft.id = f.team_id
+  left join projects fp on fp.id = f.project_id
+  where lower(ft.slug) = lower(${team}) and f.slug = ${slug}
+    and (lower(fp.name) = lower(${project}) or lower(f.project_name) = lower(${project}))
+  order by (lower(fp.name) = lower(${project})) is true desc, f.created_at desc limit 1)`
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
@@ -157,6 +169,7 @@ function storedOf(row: Row): StoredExperiment {
     systemLines: row.system_lines,
     consoleLines: row.console_lines,
     rewritten: row.rewritten,
+    moved: row.moved,
   }
 }
 

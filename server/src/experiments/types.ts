@@ -40,6 +40,8 @@ export type StoredExperiment = Guarded & {
   systemLines: number
   consoleLines: number
   rewritten: boolean
+  /** It came into its project from another one. */
+  moved: boolean
 }
 
 /** A tree over the filters of the table, for callers that say "or" and "not". What lacks a column is not equal to anything. */

@@ -48,13 +48,17 @@ export function createWriter({ db, access, teams, facts, news, events, clock }: 
         const found = await access.allowed(actor, 'experiment:log', findExperimentById(db, input.id))
         return { experiment: (await change(found, input)) ?? gone(), inserted: false }
       }
-      const project = await projectOf(actor, input)
       const slug = checkSlug(input.slug ?? randomText(8))
+      const known = input.slug === undefined ? undefined : await findKnown(actor, input, slug)
+      const resumed = known && (await change(known, { ...input, state: undefined }))
+      if (resumed) return { experiment: resumed, inserted: false }
+      const project = await projectOf(actor, input)
       const ref = { team: project.teamSlug, project: project.name, slug }
       // Whoever loses the race to make it finds it on the second round; a third is for one that is deleted meanwhile.
       for (let round = 0; round < 3; round++) {
         const existing = await findSlimExperiment(db, ref)
-        if (existing) {
+        // One that moved away to where the actor cannot log leaves its address to a new one.
+        if (existing?.projectId === project.id) {
           await access.allowed(actor, 'experiment:log', existing)
           // Its state is what a new one begins with; one that exists has a state.
           const changed = await change(existing, { ...input, state: undefined })
@@ -68,6 +72,13 @@ export function createWriter({ db, access, teams, facts, news, events, clock }: 
         retryAfterSeconds: 1,
       })
     })
+  }
+
+  /** The experiment of that address, also one that moved away, if the actor may log to it. */
+  async function findKnown(actor: Actor, input: UpsertExperiment, slug: string) {
+    const team = input.team ?? defaultTeamOf(actor)
+    const found = await findSlimExperiment(db, { team, project: input.project ?? defaultProject, slug })
+    return found && (await access.permits(actor, 'experiment:log', found)) ? found : undefined
   }
 
   /** The project to work in, made if need be. */

@@ -170,6 +170,13 @@ export interface MetricStore {
     search?: string
     limit: number
   }): Promise<{ key: string; experiments: number; numeric: boolean }[]>
+  /**
+   * Gives the facts of experiments to another project, newer than all that was handed in before. What is handed in for
+   * these experiments meanwhile may be lost: the caller keeps their writers waiting.
+   */
+  moveFacts(move: { experimentIds: string[]; fromProjectId: string; toProjectId: string }): Promise<void>
+  /** Takes the facts that experiments have in one project away; those in other projects stay. */
+  removeFacts(where: { experimentIds: string[]; projectId: string }): Promise<void>
   /** Removes everything of these experiments. */
   forget(experimentIds: string[]): Promise<void>
   /** Waits until nothing is in flight and releases the engine. */

@@ -45,7 +45,7 @@ const tables = Object.keys(columns) as Table[]
 export function createMetricWriter(
   clickhouse: Pick<ClickHouse, 'write' | 'forget'>,
   clock: { now(): number },
-): Pick<MetricStore, 'append' | 'forget'> & { settled: () => Promise<void> } {
+): Pick<MetricStore, 'append' | 'forget' | 'moveFacts' | 'removeFacts'> & { settled: () => Promise<void> } {
   const group = createGroupCommit<Rows>(commit, limits)
   let lastVersion = 0
 
@@ -88,7 +88,62 @@ export function createMetricWriter(
     }
   }
 
-  return { append, forget, settled: group.settled }
+  async function moveFacts({
+    experimentIds,
+    fromProjectId,
+    toProjectId,
+  }: {
+    experimentIds: string[]
+    fromProjectId: string
+    toProjectId: string
+  }): Promise<void> {
+    await group.settled()
+    for (const ids of batches(experimentIds)) {
+      await rewriteFacts(ids, fromProjectId, '{to:UUID}, key, experiment, number, text, 0', toProjectId)
+    }
+    await removeFacts({ experimentIds, projectId: fromProjectId })
+  }
+
+  async function removeFacts({
+    experimentIds,
+    projectId,
+  }: {
+    experimentIds: string[]
+    projectId: string
+  }): Promise<void> {
+    await group.settled()
+    for (const ids of batches(experimentIds))
+      await rewriteFacts(ids, projectId, 'project, key, experiment, NULL, NULL, 1', projectId)
+  }
+
+  /** Inside the engine, so that a million facts never pass through this process. */
+  async function rewriteFacts(ids: string[], project: string, row: string, to: string): Promise<void> {
+    try {
+      await clickhouse.client.command({
+        query: `INSERT INTO facts (project, key, experiment, number, text, removed, version)
+          SELECT ${row}, {version:UInt64} FROM facts FINAL
+          WHERE project = {project:UUID} AND experiment IN {ids:Array(UUID)} AND removed = 0`,
+        query_params: {
+          ids: ids.map(checkedId),
+          project: checkedId(project),
+          to: checkedId(to),
+          version: nextVersion(),
+        },
+      })
+    } catch (error) {
+      throw writingTrouble(error)
+    }
+  }
+
+  return { append, forget, moveFacts, removeFacts, settled: group.settled }
+}
+
+/** Ids travel in the address of a request, which has a longest length. */
+const idsPerStatement = 1000
+
+function* batches(ids: string[]): Generator<string[]> {
+  for (let start = 0; start < ids.length; start += idsPerStatement)
+    yield ids.slice(start, start + idsPerStatement)
 }
 
 function rowsOf(batch: Append, version: number): Rows {

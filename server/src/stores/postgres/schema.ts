@@ -16,6 +16,8 @@ export type Database = {
   api_keys: ApiKeyTable
   projects: ProjectTable
   experiments: ExperimentTable
+  experiment_addresses: ExperimentAddressTable
+  fact_moves: FactMoveTable
   shared_lines: SharedLinesTable
   files: FileTable
   alerts: AlertTable
@@ -245,6 +247,23 @@ type ExperimentTable = {
   system_lines: Multirange
   console_lines: Multirange
   rewritten: Generated<boolean>
+  moved_at: InstantOrNull
+  moved_by: string | null
+}
+
+type ExperimentAddressTable = {
+  team_id: string
+  project_id: string
+  project_name: string
+  slug: string
+  experiment_id: string
+  created_at: Instant
+}
+type FactMoveTable = {
+  id: string
+  from_project_id: string
+  experiment_ids: string[]
+  created_at: Instant
 }
 
 type SharedLinesTable = {
