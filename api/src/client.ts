@@ -65,17 +65,6 @@ function plainErrorOf(data: unknown): GridError | undefined {
   return new GridError(code as GridError['code'], message as string, details)
 }
 
-/** The server's refusal of a request that is no endpoint of the contract, as the error it threw. */
-export function gridErrorOfAnswer(status: number, text: string): GridError {
-  let body: unknown
-  try {
-    body = JSON.parse(text)
-  } catch {
-    body = undefined
-  }
-  return plainErrorOf({ body }) ?? new GridError(codeOfStatus(status), `The server answered ${status}`)
-}
-
 function codeOfStatus(status: number): GridError['code'] {
   if (status === 401) return 'unauthenticated'
   if (status === 403) return 'forbidden'

@@ -9,12 +9,8 @@ export type Connection = {
   put: (path: string, body: BodyInit) => Promise<unknown>
   /** Asks for bytes; the answer's body is to be read or cancelled. */
   post: (path: string, body: object) => Promise<Response>
+  ask: Ask
 }
-import { createClient, type GridClient, GridError, gridErrorOfAnswer } from '@teamgrid/api'
-import type { Io } from './io.ts'
-import { readSettings, type Settings } from './settings.ts'
-
-export type Connection = { url: string; client: GridClient; ask: Ask }
 
 /**
  * Asks for what is no endpoint of the contract: files and archives that are streamed.
@@ -45,24 +41,16 @@ export async function connect(io: Io): Promise<Connection> {
       hint: `Run: grid login --url ${url}`,
     })
   }
-  const send = async (method: 'PUT' | 'POST', path: string, type: string, body: BodyInit) => {
-    const headers = { ...headersOf(io, key), 'content-type': type }
-    let answer: Response
-    try {
-      answer = await io.fetch(`${url}${path}`, { method, headers, body, signal: io.interrupted })
-    } catch (error) {
-      throw noAnswer(error, url, io.interrupted)
-    }
-    if (!answer.ok) throw errorOfAnswer(answer.status, await answer.json().catch(() => undefined))
-    return answer
-  }
+  const ask = askOf(io, url, key)
+  const send = (method: 'PUT' | 'POST', path: string, type: string, body: BodyInit) =>
+    ask(path, { method, headers: { 'content-type': type }, body })
   return {
     url,
     client: clientOf(io, url, key),
     put: async (path, body) => (await send('PUT', path, 'application/octet-stream', body)).json(),
     post: (path, body) => send('POST', path, 'application/json', JSON.stringify(body)),
+    ask,
   }
-  return { url, client: clientOf(io, url, key), ask: askOf(io, url, key) }
 }
 
 /** The address without a key, for commands that work before login. */
@@ -126,7 +114,7 @@ export function askOf(io: Io, url: string, token: string): Ask {
     } catch (error) {
       throw noAnswer(error, url, io.interrupted)
     }
-    if (!response.ok) throw gridErrorOfAnswer(response.status, await response.text())
+    if (!response.ok) throw errorOfAnswer(response.status, await response.json().catch(() => undefined))
     return response
   }
 }

@@ -17,10 +17,13 @@ export function createMetricStore({
   client,
   write,
   forget,
+  checkpoint,
   close,
   clock = Date,
-}: Pick<ClickHouse, 'client' | 'write' | 'forget' | 'close'> & { clock?: { now(): number } }): MetricStore {
-  const { settled, ...writer } = createMetricWriter({ write, forget }, clock)
+}: Pick<ClickHouse, 'client' | 'write' | 'forget' | 'checkpoint' | 'close'> & {
+  clock?: { now(): number }
+}): MetricStore {
+  const { settled, ...writer } = createMetricWriter({ client, write, forget, checkpoint }, clock)
   const ask = createAsk({ client })
   return {
     ...writer,

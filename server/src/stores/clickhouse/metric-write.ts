@@ -43,7 +43,7 @@ type Rows = Record<Table, string>
 const tables = Object.keys(columns) as Table[]
 
 export function createMetricWriter(
-  clickhouse: Pick<ClickHouse, 'write' | 'forget'>,
+  clickhouse: Pick<ClickHouse, 'client' | 'write' | 'forget' | 'checkpoint'>,
   clock: { now(): number },
 ): Pick<MetricStore, 'append' | 'forget' | 'moveFacts' | 'removeFacts'> & { settled: () => Promise<void> } {
   const group = createGroupCommit<Rows>(commit, limits)
@@ -114,6 +114,8 @@ export function createMetricWriter(
     await group.settled()
     for (const ids of batches(experimentIds))
       await rewriteFacts(ids, projectId, 'project, key, experiment, NULL, NULL, 1', projectId)
+    // This went past the log of the embedded engine.
+    await clickhouse.checkpoint()
   }
 
   /** Inside the engine, so that a million facts never pass through this process. */

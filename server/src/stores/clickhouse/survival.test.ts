@@ -159,6 +159,7 @@ function failingStore(failure: () => Promise<void>) {
       }
     },
     forget: async () => {},
+    checkpoint: async () => {},
   })
   return { store, inserted }
 }
