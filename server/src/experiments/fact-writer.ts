@@ -65,7 +65,7 @@ export function createFactWriter({ db, metrics }: { db: Db; metrics: MetricStore
     act: () => Promise<Result>,
   ): Promise<Result> {
     // All turns are taken in one step, so two that share experiments wait one for the other and never in a circle.
-    const before = experimentIds.map((id) => turns.get(id))
+    const before = experimentIds.map((id) => turns.get(id) ?? Promise.resolve())
     const run = Promise.all(before).then(act)
     const turn = run.then(
       () => {},

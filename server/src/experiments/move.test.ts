@@ -236,7 +236,7 @@ describe('a move', () => {
   test('whose facts could not follow is repaired later', async () => {
     const team = await app.aTeam()
     const made = await anExperiment(team.member, team.slug, 'here', 'exp1')
-    const { moveFacts } = app.metrics
+    const moveFacts = app.metrics.moveFacts.bind(app.metrics)
     app.metrics.moveFacts = async () => {
       throw new Error('away')
     }
