@@ -1,6 +1,6 @@
 import type { ExperimentDetails } from '@teamgrid/api'
 import { useQuery } from '@tanstack/react-query'
-import { getRouteApi, Link } from '@tanstack/react-router'
+import { getRouteApi, Link, Navigate } from '@tanstack/react-router'
 import { lazy, Suspense, useMemo } from 'react'
 import { preferredColour, seriesColours } from '../../charts/colours.ts'
 import { ChartBoard } from '../../features/experiments/chart-board.tsx'
@@ -61,6 +61,21 @@ export function ExperimentPage() {
     )
   }
   const { data } = experiment
+  // It moved: this is where it is now. Names are compared as the server compares them.
+  const isElsewhere =
+    data.slug !== params.id ||
+    data.team.toLowerCase() !== params.team.toLowerCase() ||
+    data.project.toLowerCase() !== params.project.toLowerCase()
+  if (isElsewhere) {
+    return (
+      <Navigate
+        replace
+        to="/$team/$project/runs/$id"
+        params={{ team: data.team, project: data.project, id: data.slug }}
+        search={(before) => before}
+      />
+    )
+  }
   const colour = seriesColours[theme][preferredColour(data.id)]!
   return (
     <div className="flex h-[calc(100dvh-2.75rem)] min-h-0 flex-col">

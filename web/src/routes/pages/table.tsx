@@ -10,6 +10,7 @@ import { ExperimentTable } from '../../features/experiments/experiment-table.tsx
 import { FilterBar } from '../../features/experiments/filter-bar.tsx'
 import { filtersFromText, sortFromText, sortToText } from '../../features/experiments/filters.ts'
 import { defaultSort } from '../../features/experiments/list-controls.tsx'
+import { MoveDialog } from '../../features/experiments/move-dialog.tsx'
 import { columnsQuery, rowsQuery } from '../../features/experiments/queries.ts'
 import { projectQuery } from '../../features/teams/queries.ts'
 import { isNotFound } from '../../lib/client.ts'
@@ -63,7 +64,10 @@ export function TablePage() {
   const rows = useQuery(rowsQuery(ref, query))
   const columns = useQuery(columnsQuery(ref))
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
+  const [isAll, setAll] = useState(false)
+  const [isMoving, setMoving] = useState(false)
   const select = (slugs: readonly string[], on: boolean) => {
+    setAll(false)
     const next = new Set(selected)
     for (const slug of slugs) {
       if (on) next.add(slug)
@@ -124,39 +128,72 @@ export function TablePage() {
       </div>
       {selectedRows.length > 0 && (
         <div className="flex flex-wrap items-center gap-2 border-b border-line bg-accent-wash px-3 py-1.5 text-[13px]">
-          <span>{formatCount(selectedRows.length)} selected</span>
-          <ExperimentActions
-            small
+          <span>
+            {isAll
+              ? `All ${formatCount(total)} that match selected`
+              : `${formatCount(selectedRows.length)} selected`}
+          </span>
+          {!isAll && total > rows.data!.rows.length && selectedRows.length === rows.data!.rows.length && (
+            <Button small look="ghost" onClick={() => setAll(true)}>
+              Select all {formatCount(total)} that match
+            </Button>
+          )}
+          <Button small onClick={() => setMoving(true)}>
+            Move
+          </Button>
+          <MoveDialog
+            open={isMoving}
+            onClose={() => setMoving(false)}
+            from={ref}
             team={team}
             experiments={selectedRows}
-            onDeleted={() => setSelected(new Set())}
-            before={
-              <>
-                <Button
-                  small
-                  refused={
-                    selectedRows.length < 2
-                      ? 'Select at least two experiments to compare'
-                      : selectedRows.length > compareMax
-                        ? `At most ${compareMax} side by side`
-                        : undefined
-                  }
-                  onClick={() => change({ compare: selectedRows.map((row) => row.slug).join(','), page })}
-                >
-                  Compare
-                </Button>
-                <Link
-                  to="/$team/$project"
-                  params={ref}
-                  search={{ show: selectedRows.map((row) => row.slug).join(',') }}
-                  className="inline-flex h-7 items-center gap-1.5 rounded-md border border-line-strong bg-surface px-2 font-medium hover:bg-hover"
-                >
-                  <ChartIcon /> Draw
-                </Link>
-              </>
-            }
+            {...(isAll ? { all: { total, query } } : {})}
+            onMoved={() => {
+              setSelected(new Set())
+              setAll(false)
+            }}
           />
-          <Button small look="ghost" onClick={() => setSelected(new Set())}>
+          {!isAll && (
+            <ExperimentActions
+              small
+              team={team}
+              experiments={selectedRows}
+              onDeleted={() => setSelected(new Set())}
+              before={
+                <>
+                  <Button
+                    small
+                    refused={
+                      selectedRows.length < 2
+                        ? 'Select at least two experiments to compare'
+                        : selectedRows.length > compareMax
+                          ? `At most ${compareMax} side by side`
+                          : undefined
+                    }
+                    onClick={() => change({ compare: selectedRows.map((row) => row.slug).join(','), page })}
+                  >
+                    Compare
+                  </Button>
+                  <Link
+                    to="/$team/$project"
+                    params={ref}
+                    search={{ show: selectedRows.map((row) => row.slug).join(',') }}
+                    className="inline-flex h-7 items-center gap-1.5 rounded-md border border-line-strong bg-surface px-2 font-medium hover:bg-hover"
+                  >
+                    <ChartIcon /> Draw
+                  </Link>
+                </>
+              }
+            />
+          )}
+          <Button
+            small
+            look="ghost"
+            onClick={() => {
+              setSelected(new Set())
+              setAll(false)
+            }}
+          >
             Clear
           </Button>
         </div>
