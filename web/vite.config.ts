@@ -4,7 +4,7 @@ import { defineConfig } from 'vite'
 import { precompress } from './precompress.ts'
 
 // The server owns these paths; everything else is a page of the web app.
-const serverPaths = ['/api', '/blobs', '/graphql', '/files', '/ready']
+const serverPaths = ['/api', '/blobs', '/graphql', '/files', '/datastores', '/ready']
 const server = process.env.TEAMGRID_DEV_SERVER ?? 'http://127.0.0.1:8080'
 
 export default defineConfig({

@@ -124,6 +124,23 @@ const team = createRoute({
   path: '/$team',
   component: lazyRouteComponent(() => import('./pages/team.tsx'), 'TeamPage'),
 })
+const datastores = createRoute({
+  getParentRoute: () => inside,
+  path: '/$team/datastores',
+  component: lazyRouteComponent(() => import('./pages/datastores.tsx'), 'DatastoresPage'),
+})
+const datastore = createRoute({
+  getParentRoute: () => inside,
+  path: '/$team/datastores/$owner/$name',
+  validateSearch: (search) =>
+    present({
+      version: number(search.version),
+      folder: text(search.folder),
+      file: text(search.file),
+      since: number(search.since),
+    }),
+  component: lazyRouteComponent(() => import('./pages/datastore.tsx'), 'DatastorePage'),
+})
 const workspace = createRoute({
   getParentRoute: () => inside,
   path: '/$team/$project',
@@ -198,6 +215,8 @@ const tree = root.addChildren([
     teamAudit,
     organisationAudit,
     team,
+    datastores,
+    datastore,
     workspace,
     workspaceAlias,
     table,

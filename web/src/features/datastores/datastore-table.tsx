@@ -45,7 +45,10 @@ export function DatastoreTable({ datastores }: { datastores: readonly Datastore[
 /** Who keeps how much. Equal files count once. */
 export function StorageTable({ rows }: { rows: readonly StorageOfOwner[] }) {
   return (
-    <PlainTable label="Storage by owner" head={['Owner', 'Datastores', 'Versions', 'Stored', 'Before sharing']}>
+    <PlainTable
+      label="Storage by owner"
+      head={['Owner', 'Datastores', 'Versions', 'Stored', 'Before sharing']}
+    >
       {rows.map((row) => (
         <tr key={row.owner.username}>
           <td>{row.owner.username}</td>

@@ -7,7 +7,15 @@ import { differenceQuery } from './queries.ts'
 const tones = { added: 'good', removed: 'bad', changed: 'warn' } as const
 
 /** Which files of a version are others than in an earlier one. */
-export function Difference({ datastoreId, version, since }: { datastoreId: string; version: number; since: number }) {
+export function Difference({
+  datastoreId,
+  version,
+  since,
+}: {
+  datastoreId: string
+  version: number
+  since: number
+}) {
   const found = useQuery(differenceQuery({ datastoreId, version, since }))
   if (found.isError) return <Problem error={found.error} retry={() => void found.refetch()} />
   if (found.data === undefined) return <SkeletonRows rows={3} />

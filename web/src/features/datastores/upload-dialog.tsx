@@ -78,7 +78,11 @@ export function UploadDialog({
     onClose()
   }
   return (
-    <Dialog open={open} onClose={close} title={given ? `New version of ${given}` : `New datastore in ${team}`}>
+    <Dialog
+      open={open}
+      onClose={close}
+      title={given ? `New version of ${given}` : `New datastore in ${team}`}
+    >
       <div className="flex flex-col gap-3">
         <div
           onDragOver={(event) => {
@@ -131,7 +135,9 @@ export function UploadDialog({
           </Button>
         </div>
         <div className="border-t border-line pt-3 text-[13px] text-ink-faint">
-          <p className="mb-2">Large data, links and file modes go by the command line, which continues where it was cut off:</p>
+          <p className="mb-2">
+            Large data, links and file modes go by the command line, which continues where it was cut off:
+          </p>
           <CommandBlock text={`grid datastore create FOLDER --name ${name || 'my-data'} --team ${team}`} />
         </div>
       </div>

@@ -27,11 +27,19 @@ type Hashed = Picked & { sha256Hex: string }
  * @throws GridError; what arrived is kept, and the next try sends only the rest.
  */
 export async function uploadPicked(
-  to: { team: string; name: string; uploadId?: string },
+  to: { team: string; name: string },
   picked: readonly Picked[],
   tell: (progress: Progress) => void,
   signal: AbortSignal,
 ): Promise<{ version: number; isNew: boolean }> {
+  if (!isSecureContext)
+    throw new GridError(
+      'invalid',
+      'A browser can upload only where this server is reached by https or as localhost',
+      {
+        hint: 'Use the command line: grid datastore create FOLDER',
+      },
+    )
   for (const { path, file } of picked) {
     checkTreePath(path)
     if (file.size > fileBytesMax)

@@ -76,9 +76,7 @@ export function VersionBrowser({
                   <EntryIcon kind={entry.kind} />
                   <span className="min-w-0 flex-1 truncate" title={path}>
                     {entry.name}
-                    {entry.kind === 'link' && (
-                      <span className="text-ink-faint"> → {entry.linkTarget}</span>
-                    )}
+                    {entry.kind === 'link' && <span className="text-ink-faint"> → {entry.linkTarget}</span>}
                   </span>
                   <span className="shrink-0 text-ink-faint">{sizeOf(entry)}</span>
                 </button>
@@ -109,15 +107,7 @@ function sizeOf(entry: DatastoreEntry): string {
   return entry.kind === 'folder' ? `${plural(entry.files, 'file')}, ${size}` : size
 }
 
-function OpenedFile({
-  at,
-  path,
-  preview,
-}: {
-  at: At
-  path: string
-  preview: (file: OpenFile) => ReactNode
-}) {
+function OpenedFile({ at, path, preview }: { at: At; path: string; preview: (file: OpenFile) => ReactNode }) {
   const file = useQuery(fileQuery({ ...at, path }))
   if (file.isError) return <Problem error={file.error} retry={() => void file.refetch()} />
   if (file.data === undefined) return <SkeletonRows />

@@ -30,7 +30,10 @@ export function Versions({
     <>
       <PlainTable label="Versions" head={['Version', 'Files', 'Size', 'From', 'By', 'When', '']}>
         {datastore.versions.map((version) => (
-          <tr key={version.number} className={version.number === chosen ? 'bg-accent-wash' : 'hover:bg-hover'}>
+          <tr
+            key={version.number}
+            className={version.number === chosen ? 'bg-accent-wash' : 'hover:bg-hover'}
+          >
             <td>
               {version.status === 'deleted' ? (
                 <span className="text-ink-faint line-through">{version.number}</span>

@@ -62,6 +62,13 @@ export function TeamPage() {
               Members and policy
             </Link>
           )}
+          <Link
+            to="/$team/datastores"
+            params={{ team: slug }}
+            className="inline-flex h-8 items-center rounded-md border border-line-strong bg-surface px-3 text-sm font-medium hover:bg-hover"
+          >
+            Datastores
+          </Link>
           <Button look="primary" refused={refused('project:create')} onClick={() => setNaming(true)}>
             New project
           </Button>
