@@ -21,6 +21,9 @@ export const endedStates: readonly ExperimentState[] = [
   'preempted',
 ]
 
+/** `fork`: goes on from another experiment's step. `rewind`: from its own; the other is what it was before. */
+export const BranchKind = z.enum(['fork', 'rewind'])
+
 /** A row of a list: what every view needs of an experiment. */
 export const Experiment = z.object({
   id: Id,
@@ -46,6 +49,8 @@ export const Experiment = z.object({
   endedAt: Instant.nullable(),
   /** From the start to the end, or to the last sign of life. */
   durationSeconds: z.number(),
+  /** Its history up to and including this step is another's; no slug when that one is gone from the project. */
+  branchedFrom: z.object({ slug: z.string().nullable(), step: z.number(), kind: BranchKind }).nullable(),
 })
 export type Experiment = z.infer<typeof Experiment>
 
@@ -74,6 +79,8 @@ export const ExperimentDetails = Experiment.extend({
   historyLines: z.number(),
   consoleLines: z.number(),
   files: z.number(),
+  /** Experiments that branch off this one, oldest first. */
+  branches: z.array(z.object({ slug: z.string(), name: z.string(), step: z.number(), kind: BranchKind })),
 })
 export type ExperimentDetails = z.infer<typeof ExperimentDetails>
 

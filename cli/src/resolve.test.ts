@@ -22,6 +22,7 @@ const experiment = (over: Partial<Experiment>): Experiment => ({
   heartbeatAt: '2026-11-22T07:00:00Z',
   endedAt: null,
   durationSeconds: 1,
+  branchedFrom: null,
   ...over,
 })
 

@@ -556,16 +556,16 @@ describe('what is not offered', () => {
     expect((await post(path, {}, anna.key)).status).toBe(404)
   })
 
-  test('launch is an unknown field, and rewinding a refusal', async () => {
+  test('launch is an unknown field, and runs are rewound to steps alone', async () => {
     const launch = await ask(anna.key, 'mutation { createRunQueue(input: {}) { success } }')
     expect(launch.status).toBe(200)
     expect(launch.json.errors[0].message).toContain('Cannot query field "createRunQueue"')
     const rewind = await ask(
       anna.key,
-      'mutation { rewindRun(input: {runName: "x", metricName: "_step", metricValue: 3}) { rewoundRun { id } } }',
+      'mutation { rewindRun(input: {runName: "x", metricName: "loss", metricValue: 3}) { rewoundRun { id } } }',
     )
     expect(rewind.status).toBe(200)
-    expect(rewind.json.errors[0].message).toContain('rewind')
+    expect(rewind.json.errors[0].message).toContain('resume_from')
   })
 })
 

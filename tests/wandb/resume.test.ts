@@ -138,17 +138,4 @@ time.sleep(120)
     },
     90 * seconds,
   )
-
-  test.each([
-    ['resume_from', 'does not rewind runs'],
-    ['fork_from', 'does not fork runs'],
-  ])(
-    '%s is refused with a sentence',
-    async (option, sentence) => {
-      const { code, output } = await script('', `, ${option}="r1?_step=3"`, 'pass')
-      expect(code).not.toBe(0)
-      expect(output).toContain(sentence)
-    },
-    60 * seconds,
-  )
 })

@@ -38,6 +38,7 @@ const stored: StoredExperiment = {
   historyLines: 3,
   systemLines: 0,
   consoleLines: 4,
+  branchedFrom: null,
   rewritten: false,
   moved: false,
 }

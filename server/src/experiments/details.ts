@@ -13,6 +13,7 @@ export function detailsOf(
   stored: StoredExperiment,
   files: number,
   metadata: Record<string, unknown> = {},
+  branches: ExperimentDetails['branches'] = [],
 ): ExperimentDetails {
   const environment = environmentOf(stored) ?? metadata
   const git = isJsonObject(environment['git']) ? environment['git'] : {}
@@ -32,6 +33,7 @@ export function detailsOf(
     historyLines: stored.historyLines,
     consoleLines: stored.consoleLines,
     files,
+    branches,
   }
 }
 

@@ -89,5 +89,6 @@ export function experimentOf(stored: StoredExperiment): Experiment {
     heartbeatAt: stored.heartbeatAt.toISOString(),
     endedAt: stored.endedAt?.toISOString() ?? null,
     durationSeconds: durationSeconds(stored),
+    branchedFrom: stored.branchedFrom,
   }
 }

@@ -18,6 +18,7 @@ import type { Actor } from '../actor.ts'
 import { findFlattened, possibleHeads } from '../lib/flatten.ts'
 import { parseJsonObject } from '../lib/tolerant-json.ts'
 import type { FactFilter, MetricStore, Stream } from '../stores/clickhouse/metric-types.ts'
+import { findAncestorIds, findBranches } from './branch.ts'
 import type { Parts } from './deps.ts'
 import { detailsOf, environmentOf } from './details.ts'
 import { experimentOf } from './experiment.ts'
@@ -170,7 +171,7 @@ export function createReader(
       .where('experiment_id', '=', experiment.id)
       .executeTakeFirstOrThrow()
     const metadata = environmentOf(experiment) ? undefined : await metadataOf(experiment.id)
-    return detailsOf(experiment, count, metadata)
+    return detailsOf(experiment, count, metadata, await findBranches(db, experiment))
   }
 
   /** The environment that older clients only upload as a file. */
@@ -249,8 +250,7 @@ export function createReader(
       return { object, value, files: filesOfValue(value) }
     })
     const paths = [...new Set(values.flatMap(({ files }) => files.map((file) => file.path)))]
-    const stored = paths.length === 0 ? [] : await selectFiles(db, experiment.id, { names: paths })
-    const urlOf = new Map(stored.map((file) => [file.path, fileUrl(actor, file)]))
+    const urlOf = await urlsOf(actor, experiment, paths)
     return values.map(({ object, value, files }) => ({
       key: object.key,
       step: object.step,
@@ -260,6 +260,18 @@ export function createReader(
       // A file that is still on its way has no url yet.
       files: files.map(({ path, caption }) => ({ path, url: urlOf.get(path) ?? '', caption })),
     }))
+  }
+
+  /** What a branch inherited shows files of those it branched from. */
+  async function urlsOf(actor: Actor, experiment: StoredExperiment, paths: string[]) {
+    const urls = new Map<string, string>()
+    const ancestors = experiment.branchedFrom && paths.length > 0 ? await findAncestorIds(db, experiment) : []
+    for (const id of [experiment.id, ...ancestors]) {
+      const names = paths.filter((path) => !urls.has(path))
+      if (names.length === 0) break
+      for (const file of await selectFiles(db, id, { names })) urls.set(file.path, fileUrl(actor, file))
+    }
+    return urls
   }
 
   async function consoleOf(

@@ -4,6 +4,7 @@ import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Guarded, TeamRules } from '../actor.ts'
 import { storableText, toStrictJson } from '../lib/tolerant-json.ts'
 import type { Database } from '../stores/postgres/schema.ts'
+import { type Inherited, linesOf } from './branch.ts'
 import type { ExperimentRef, StoredExperiment, UpsertExperiment } from './types.ts'
 
 export type Db = Kysely<Database>
@@ -52,6 +53,9 @@ type Row = {
   console_lines: number
   rewritten: boolean
   moved: boolean
+  branched_from_slug: string | null
+  branched_at_step: number | null
+  branch_kind: 'fork' | 'rewind' | null
 }
 
 export const slimColumns = sql`
@@ -64,7 +68,11 @@ export const slimColumns = sql`
   e.notes, e.tags, e.group_name, e.job_type, e.sweep_name, e.host, e.program, e.repo, e.commit,
   e.created_at, e.updated_at, e.heartbeat_at, e.ended_at, e.stop_requested_at is not null as stop_requested,
   coalesce(upper(e.history_lines), 0) as history_lines, coalesce(upper(e.system_lines), 0) as system_lines,
-  coalesce(upper(e.console_lines), 0) as console_lines, e.rewritten, e.moved_at is not null as moved`
+  coalesce(upper(e.console_lines), 0) as console_lines, e.rewritten, e.moved_at is not null as moved,
+  e.branched_at_step, e.branch_kind, (
+    select parent.slug from experiments parent
+    where parent.id = e.branched_from and parent.project_id = e.project_id and parent.deleted_at is null
+  ) as branched_from_slug`
 
 /** `e` experiment, `p` project, `t` team, `c` creator, `v` service account. Deleted experiments are not there. */
 export const fromExperiments = sql`
@@ -170,6 +178,10 @@ function storedOf(row: Row): StoredExperiment {
     consoleLines: row.console_lines,
     rewritten: row.rewritten,
     moved: row.moved,
+    branchedFrom:
+      row.branch_kind === null || row.branched_at_step === null
+        ? null
+        : { slug: row.branched_from_slug, step: row.branched_at_step, kind: row.branch_kind },
   }
 }
 
@@ -200,12 +212,13 @@ export type NewExperiment = {
   createdBy: string
   viaUserId: string | null
   now: Date
+  inherited?: Inherited | undefined
 }
 
 /** @returns false when somebody else has just made one of that slug. */
 export async function insertExperiment(
   trx: Db,
-  { id, projectId, teamId, slug, name, createdBy, viaUserId, now }: NewExperiment,
+  { id, projectId, teamId, slug, name, createdBy, viaUserId, now, inherited }: NewExperiment,
   input: UpsertExperiment,
 ): Promise<boolean> {
   const { numInsertedOrUpdatedRows } = await trx
@@ -223,6 +236,13 @@ export async function insertExperiment(
       heartbeat_at: now,
       ...columnsOf(input),
       name: storableText(name),
+      ...(inherited && {
+        summary: toStrictJson(input.summary ?? inherited.summary),
+        history_lines: linesOf(inherited),
+        branched_from: inherited.fromId,
+        branched_at_step: inherited.step,
+        branch_kind: inherited.kind,
+      }),
     })
     .onConflict((conflict) =>
       conflict.columns(['project_id', 'slug']).where('deleted_at', 'is', null).doNothing(),

@@ -42,6 +42,8 @@ export type StoredExperiment = Guarded & {
   rewritten: boolean
   /** It came into its project from another one. */
   moved: boolean
+  /** The slug is null when that experiment was deleted or is in another project now. */
+  branchedFrom: { slug: string | null; step: number; kind: 'fork' | 'rewind' } | null
 }
 
 /** A tree over the filters of the table, for callers that say "or" and "not". What lacks a column is not equal to anything. */
@@ -72,6 +74,8 @@ export type UpsertExperiment = {
   program?: string
   sweepName?: string
   state?: 'pending' | 'running'
+  /** A new experiment begins with the history of another of its project, up to and including this step. */
+  branchPoint?: { slug: string; step: number }
   /** Merge `config._wandb.value.e` per writer instead of replacing (several processes write one experiment). */
   shared?: boolean
 }

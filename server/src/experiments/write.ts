@@ -6,6 +6,7 @@ import { readableName } from '../lib/readable-name.ts'
 import { isJsonObject, storableText } from '../lib/tolerant-json.ts'
 import type { Append } from '../stores/clickhouse/metric-types.ts'
 import type { StoredProject } from '../teams/projects.ts'
+import { createBranching } from './branch.ts'
 import type { Parts } from './deps.ts'
 import { checkSlug, stateAfterExit } from './experiment.ts'
 import { builtInFacts, changedFacts, factsOf, lifeFacts, summaryFacts } from './facts.ts'
@@ -31,7 +32,12 @@ const defaultProject = 'uncategorized'
 /** Line numbers are 32-bit in the metric store. */
 const linesMax = 2 ** 32
 
-export function createWriter({ db, access, teams, facts, news, events, clock }: Parts) {
+export function createWriter(parts: Parts) {
+  const { db, access, teams, metrics, facts, news, events, clock } = parts
+  const branching = createBranching(parts)
+  /** Forks being made: copying a long history may outlast the client's patience, which then asks again. */
+  const forking = new Map<string, ReturnType<typeof insert>>()
+
   /**
    * Finds the experiment that is meant, or makes it; then changes what is given. Team and project come back in their
    * canonical spelling. The project is made if there is none of that name.
@@ -65,7 +71,9 @@ export function createWriter({ db, access, teams, facts, news, events, clock }: 
           if (!changed) continue
           return { experiment: changed, inserted: false }
         }
-        const made = await insert(actor, project, slug, input)
+        const made = await (input.branchPoint
+          ? fork(actor, project, slug, input)
+          : insert(actor, project, slug, input))
         if (made) return { experiment: made, inserted: true }
       }
       throw new GridError('unavailable', `${slug} is being changed by somebody else; try again.`, {
@@ -95,6 +103,18 @@ export function createWriter({ db, access, teams, facts, news, events, clock }: 
     return project
   }
 
+  /** The same fork asked for again while it is being made is made once. */
+  async function fork(actor: Actor, project: StoredProject, slug: string, input: UpsertExperiment) {
+    const name = JSON.stringify([actor.userId, project.id, slug, input.branchPoint])
+    const making = forking.get(name) ?? insert(actor, project, slug, input)
+    forking.set(name, making)
+    try {
+      return await making
+    } finally {
+      forking.delete(name)
+    }
+  }
+
   async function insert(
     actor: Actor,
     project: StoredProject,
@@ -112,6 +132,15 @@ export function createWriter({ db, access, teams, facts, news, events, clock }: 
         'Experiments belong to people: sign in with a key of a person or service account.',
       )
     const id = newId(clock.now().getTime())
+    const { branchPoint } = input
+    const inherited =
+      branchPoint &&
+      (await branching.inherit(
+        actor,
+        { team: project.teamSlug, project: project.name, slug: branchPoint.slug },
+        branchPoint.step,
+        id,
+      ))
     const row = {
       id,
       projectId: project.id,
@@ -120,6 +149,7 @@ export function createWriter({ db, access, teams, facts, news, events, clock }: 
       createdBy: actor.attributedTo?.userId ?? actor.userId,
       viaUserId: actor.attributedTo ? actor.userId : null,
       now: clock.now(),
+      inherited,
     }
     const made = await facts.inTurn(id, async () => {
       const experiment = await db.transaction().execute(async (trx) => {
@@ -135,6 +165,8 @@ export function createWriter({ db, access, teams, facts, news, events, clock }: 
       }
     })
     if (made) tellChanged(made)
+    // Somebody else has just made it, with a copy of his own.
+    else if (inherited) await metrics.forget([id])
     return made
   }
 
@@ -263,7 +295,13 @@ export function createWriter({ db, access, teams, facts, news, events, clock }: 
     events.publish({ type: 'experiment.changed', teamId, projectId, experimentId: id })
   }
 
-  return { upsert, append }
+  return {
+    upsert,
+    append,
+    /** See `branch.ts`. Without a project it is the one that is used when none is named. */
+    rewind: (actor: Actor, ref: Omit<ExperimentRef, 'project'> & { project?: string }, step: number) =>
+      withDatabase(() => branching.rewind(actor, { ...ref, project: ref.project ?? defaultProject }, step)),
+  }
 }
 
 /** Where a chunk's lines go: for each stream, the blocks in the order of its lines. */

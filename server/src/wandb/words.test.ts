@@ -57,9 +57,8 @@ describe('upsertBucket', () => {
     const upsert = (input: Parameters<typeof upsertFrom>[0]) => () => upsertFrom(input, { shared: false })
     expect(upsert({ config: '[1]' })).toThrow(GridError)
     expect(upsert({ config: '{' })).toThrow('config is not JSON')
-    expect(upsert({ config: '{"_wandb":{"value":{"branch_point":{"run_id":"a","step":3}}}}' })).toThrow(
-      'fork',
-    )
+    for (const point of ['{"run_id":"a"}', '{"run_id":"a","step":-1}', '{"run_id":7,"step":1}', '"a"'])
+      expect(upsert({ config: `{"_wandb":{"value":{"branch_point":${point}}}}` })).toThrow('fork_from=')
     expect(upsert({ config: '{"_wandb":{"value":{"branch_point":null}}}' })).not.toThrow()
     expect(upsert({ id: 'Zm9v' })).toThrow(expect.objectContaining({ code: 'not_found' }))
     expect(upsert({ state: 'finished' })).toThrow('invalid state transition')

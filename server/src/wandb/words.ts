@@ -111,7 +111,11 @@ export function upsertFrom(input: UpsertBucketInput, { shared }: { shared: boole
   if (input.host) upsert.host = input.host
   if (input.jobProgram) upsert.program = input.jobProgram
   if (input.sweep) upsert.sweepName = input.sweep
-  if (input.config) upsert.config = configFrom(input.config)
+  if (input.config) {
+    upsert.config = parseObject(input.config, 'config')
+    const branchPoint = branchPointFrom(upsert.config)
+    if (branchPoint) upsert.branchPoint = branchPoint
+  }
   if (input.summaryMetrics) upsert.summary = parseObject(input.summaryMetrics, 'summaryMetrics')
   if (input.state) {
     if (input.state !== 'pending' && input.state !== 'running') {
@@ -123,15 +127,17 @@ export function upsertFrom(input: UpsertBucketInput, { shared }: { shared: boole
   return upsert
 }
 
-function configFrom(text: string): Record<string, unknown> {
-  const config = parseObject(text, 'config')
-  // The client goes on at the step of the fork; without the history before it the run would look whole and not be.
-  if (wandbPart(config).branch_point != null) {
-    throw new GridError('invalid', 'This server does not fork runs yet', {
-      hint: 'Start a new run without fork_from.',
-    })
-  }
-  return config
+/**
+ * Where the client wants a new run to begin: `{"run_id", "step"}`. It stays in the config, and comes again with it.
+ * @throws GridError invalid, for one that says nothing: the run would look whole and not be.
+ */
+function branchPointFrom(config: Record<string, unknown>): UpsertExperiment['branchPoint'] {
+  const point = wandbPart(config).branch_point
+  if (point == null) return undefined
+  const { run_id: slug, step } = isJsonObject(point) ? point : {}
+  if (typeof slug !== 'string' || typeof step !== 'number' || !(step >= 0))
+    throw new GridError('invalid', 'A fork needs a run and a step: fork_from="<run>?_step=<number>".')
+  return { slug, step: Math.floor(step) }
 }
 
 /** What the client keeps for itself under `_wandb` of the config; `{}` before it has sent any. */

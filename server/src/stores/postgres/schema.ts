@@ -242,6 +242,9 @@ type ExperimentTable = {
   ended_at: InstantOrNull
   stop_requested_at: InstantOrNull
   stop_requested_by: string | null
+  branched_from: string | null
+  branched_at_step: number | null
+  branch_kind: 'fork' | 'rewind' | null
   deleted_at: InstantOrNull
   history_lines: Multirange
   system_lines: Multirange

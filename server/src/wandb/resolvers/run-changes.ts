@@ -4,6 +4,7 @@ import type { Actor } from '../../actor.ts'
 import type { Experiments } from '../../experiments/service.ts'
 import type { StoredExperiment } from '../../experiments/types.ts'
 import type { Resolvers } from '../graphql.ts'
+import { entityOf } from './places.ts'
 import { readStorageId, upsertFrom, type UpsertBucketInput } from '../words.ts'
 
 type AlertInput = {
@@ -14,6 +15,14 @@ type AlertInput = {
   text: string
   severity?: 'INFO' | 'WARN' | 'ERROR' | null
   waitDuration?: number | null
+}
+
+type RewindInput = {
+  entityName?: string | null
+  projectName?: string | null
+  runName: string
+  metricName: string
+  metricValue: number
 }
 
 const alertLevels = { INFO: 'info', WARN: 'warn', ERROR: 'error' } as const
@@ -60,10 +69,15 @@ export function runChangeResolvers({ experiments }: { experiments: Experiments }
         else await experiments.append(actor, refOf(run), { complete: { exitCode: 1 } })
         return { success: true }
       },
-      rewindRun() {
-        throw new GridError('invalid', 'This server does not rewind runs yet', {
-          hint: 'Start a new run instead of resume_from.',
-        })
+      async rewindRun(_: unknown, { input }: { input: RewindInput }, { actor }) {
+        if (input.metricName !== '_step' || !(input.metricValue >= 0))
+          throw new GridError('invalid', 'Runs are rewound to a step: resume_from="<run>?_step=<number>".')
+        const ref = {
+          team: entityOf(actor, input.entityName),
+          slug: input.runName,
+          ...(input.projectName ? { project: input.projectName } : {}),
+        }
+        return { rewoundRun: await experiments.rewind(actor, ref, Math.floor(input.metricValue)) }
       },
       async notifyScriptableRunAlert(_: unknown, { input }: { input: AlertInput }, { actor }) {
         await experiments.addAlert(

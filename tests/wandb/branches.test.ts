@@ -1,0 +1,186 @@
+/** Time travel: fork_from and resume_from with the real client, read by a team mate, refused to a stranger. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { part } from '../support/parts.ts'
+import { venv } from '../support/python.ts'
+import { startServer, type TestServer } from '../support/server.ts'
+import { people, type Person, runScript } from './client.ts'
+
+const python = (await part('wandb-latest', () => venv('wandb-latest'))) ?? ''
+const seconds = 1000
+const project = 'branches'
+
+describe.skipIf(!python)('with the newest client', () => {
+  let server: TestServer
+  let anna: Person
+  let mate: Person
+  let stranger: Person
+  let team: string
+  beforeAll(async () => {
+    server = await startServer()
+    const { person, team: makeTeam } = people(server)
+    ;[anna, mate, stranger] = await Promise.all([person(), person(), person()])
+    const made = await makeTeam([
+      { person: anna, role: 'member' },
+      { person: mate, role: 'member' },
+    ])
+    team = made.slug
+    // Ten steps of two curves, with media and a nested value.
+    const { code, output } = await script(
+      anna,
+      ', id="parent", config={"lr": 0.1}, tags=["first"]',
+      `
+import numpy as np
+for i in range(10):
+    row = {"loss": 10 - i, "val": {"acc": i / 10}}
+    if i % 5 == 0:
+        row["picture"] = wandb.Image(np.full((4, 4, 3), i, dtype=np.uint8))
+    run.log(row)
+print("from the parent")`,
+    )
+    expect(code, output).toBe(0)
+  }, 90 * seconds)
+  afterAll(() => server?.stop())
+
+  const script = (person: Person, options: string, body: string) =>
+    runScript({
+      python,
+      url: server.url,
+      key: person.key,
+      code: `
+import wandb
+run = wandb.init(entity="${team}", project="${project}"${options})
+print("ID", run.id, "STEP", run.starting_step, "CONFIG", dict(run.config), "SUMMARY", dict(run.summary))
+${body}
+run.finish()
+`,
+    })
+  const details = (experiment: string, person = mate) =>
+    person.api.experiments.get({ team, project, experiment })
+  async function curve(experiment: string, key = 'loss') {
+    const { id } = await details(experiment)
+    const [found] = await mate.api.experiments.curves({ experimentIds: [id], keys: [key] })
+    return found
+  }
+
+  test(
+    'a fork begins with the history of its parent up to the step, and goes its own way',
+    async () => {
+      const { code, output } = await script(
+        mate,
+        ', id="child", fork_from="parent?_step=4"',
+        'for i in range(3):\n    run.log({"loss": 100 + i})',
+      )
+      expect(code, output).toBe(0)
+      expect(output).toContain('STEP 5')
+      expect(await curve('child')).toMatchObject({
+        x: [0, 1, 2, 3, 4, 5, 6, 7],
+        y: [10, 9, 8, 7, 6, 100, 101, 102],
+      })
+      expect(await curve('child', 'val.acc')).toMatchObject({ x: [0, 1, 2, 3, 4] })
+      expect(await curve('parent')).toMatchObject({ points: 10 })
+      expect(await details('child')).toMatchObject({
+        state: 'finished',
+        historyLines: 8,
+        createdBy: { username: mate.username },
+        branchedFrom: { slug: 'parent', step: 4, kind: 'fork' },
+        branches: [],
+        summary: { loss: 102 },
+      })
+      expect((await details('parent')).branches).toMatchObject([{ slug: 'child', step: 4, kind: 'fork' }])
+      const media = await mate.api.experiments.media({
+        team,
+        project,
+        experiment: 'child',
+        keys: ['picture'],
+      })
+      expect(media.map(({ step }) => step)).toEqual([0])
+      const answer = await fetch(media[0]!.files[0]!.url)
+      expect(answer.status).toBe(200)
+      expect(answer.headers.get('content-type')).toBe('image/png')
+    },
+    90 * seconds,
+  )
+
+  test(
+    'a rewound run goes on from the step, and what it was stays readable beside it',
+    async () => {
+      const begun = await script(
+        anna,
+        ', id="again", config={"lr": 0.5}, tags=["kept"]',
+        'for i in range(8):\n    run.log({"loss": 10 - i})\nprint("the first time")',
+      )
+      expect(begun.code, begun.output).toBe(0)
+      const { code, output } = await script(
+        anna,
+        ', resume_from="again?_step=2"',
+        'print("the second time")\nfor i in range(2):\n    run.log({"loss": 50 + i})',
+      )
+      expect(code, output).toBe(0)
+      expect(output).toContain('ID again STEP 3')
+      expect(output).toContain("'lr': 0.5")
+      expect(await curve('again')).toMatchObject({ x: [0, 1, 2, 3, 4], y: [10, 9, 8, 50, 51] })
+      const rewound = await details('again')
+      expect(rewound).toMatchObject({
+        state: 'finished',
+        historyLines: 5,
+        config: { lr: 0.5 },
+        tags: ['kept'],
+        branchedFrom: { slug: 'again-before-rewind-1', step: 2, kind: 'rewind' },
+        summary: { loss: 51 },
+      })
+      const former = await details('again-before-rewind-1')
+      expect(former).toMatchObject({
+        name: `${rewound.name} (before step 2)`,
+        state: 'finished',
+        historyLines: 8,
+        summary: { loss: 3 },
+        branches: [{ slug: 'again', step: 2, kind: 'rewind' }],
+      })
+      expect(await curve('again-before-rewind-1')).toMatchObject({ y: [10, 9, 8, 7, 6, 5, 4, 3] })
+      const linesOf = async (experiment: string) =>
+        (await mate.api.experiments.console({ team, project, experiment })).lines.map(({ text }) => text)
+      expect(await linesOf('again-before-rewind-1')).toContain('the first time')
+      expect(await linesOf('again')).toContain('the second time')
+      // Found by what it is now, and by what it was.
+      const found = await mate.api.experiments.query({
+        team,
+        project,
+        filters: [{ column: 'config.lr', op: 'eq', value: 0.5 }],
+        sort: [{ column: 'summary.loss' }],
+      })
+      expect(found.rows.map(({ slug }) => slug)).toEqual(['again-before-rewind-1', 'again'])
+      // And once more, from the branch itself.
+      const third = await script(anna, ', resume_from="again?_step=3"', 'run.log({"loss": 70})')
+      expect(third.code, third.output).toBe(0)
+      expect(await curve('again')).toMatchObject({ y: [10, 9, 8, 50, 70] })
+      expect(await details('again')).toMatchObject({
+        branchedFrom: { slug: 'again-before-rewind-2', step: 3 },
+      })
+    },
+    120 * seconds,
+  )
+
+  test(
+    'steps that never were, runs that are not there and runs of others are refused with a sentence',
+    async () => {
+      const cases = [
+        [anna, 'fork_from="parent?_step=99"', 'parent has steps up to 9'],
+        [anna, 'fork_from="nobody?_step=1"', 'no "nobody" in project branches to fork from'],
+        [anna, 'resume_from="parent?_step=99"', 'parent has steps up to 9'],
+        [anna, 'resume_from="nobody?_step=1"', 'nobody'],
+        [mate, 'resume_from="parent?_step=1"', ''],
+        [stranger, 'fork_from="parent?_step=1"', team],
+        [stranger, 'resume_from="parent?_step=1"', ''],
+      ] as const
+      for (const [person, option, sentence] of cases) {
+        const { code, output } = await script(person, `, ${option}`, 'run.log({"loss": 0})')
+        expect(code, option + output).not.toBe(0)
+        expect(output).toContain(sentence)
+      }
+      expect(await curve('parent')).toMatchObject({ points: 10 })
+      const { rows } = await mate.api.experiments.query({ team, project })
+      expect(rows.map(({ slug }) => slug).filter((slug) => slug.startsWith('parent'))).toEqual(['parent'])
+    },
+    180 * seconds,
+  )
+})
