@@ -163,20 +163,47 @@ run.finish()
   test(
     'steps that never were, runs that are not there and runs of others are refused with a sentence',
     async () => {
-      const cases = [
-        [anna, 'fork_from="parent?_step=99"', 'parent has steps up to 9'],
-        [anna, 'fork_from="nobody?_step=1"', 'no "nobody" in project branches to fork from'],
-        [anna, 'resume_from="parent?_step=99"', 'parent has steps up to 9'],
-        [anna, 'resume_from="nobody?_step=1"', 'nobody'],
-        [mate, 'resume_from="parent?_step=1"', ''],
-        [stranger, 'fork_from="parent?_step=1"', team],
-        [stranger, 'resume_from="parent?_step=1"', ''],
-      ] as const
-      for (const [person, option, sentence] of cases) {
-        const { code, output } = await script(person, `, ${option}`, 'run.log({"loss": 0})')
-        expect(code, option + output).not.toBe(0)
-        expect(output).toContain(sentence)
+      /** What the client says to each of these options, one after the other. */
+      const refusals = async (person: Person, options: [name: string, value: string][]) => {
+        const { output } = await runScript({
+          python,
+          url: server.url,
+          key: person.key,
+          code: `
+import wandb
+for name, value in ${JSON.stringify(options)}:
+    try:
+        wandb.init(entity="${team}", project="${project}", **{name: value}).log({"loss": 0})
+        print("ANSWER began")
+    except Exception as error:
+        print("ANSWER", " ".join(str(error).split()))
+    wandb.teardown()
+`,
+        })
+        return output.split('\n').filter((line) => line.startsWith('ANSWER'))
       }
+      expect(
+        await refusals(anna, [
+          ['fork_from', 'parent?_step=99'],
+          ['fork_from', 'nobody?_step=1'],
+          ['resume_from', 'parent?_step=99'],
+          ['resume_from', 'nobody?_step=1'],
+        ]),
+      ).toEqual([
+        expect.stringContaining('parent has steps up to 9'),
+        expect.stringContaining('no "nobody" in project branches to fork from'),
+        expect.stringContaining('parent has steps up to 9'),
+        expect.stringMatching(/ANSWER (?!began)/),
+      ])
+      expect(await refusals(mate, [['resume_from', 'parent?_step=1']])).toEqual([
+        expect.stringMatching(/ANSWER (?!began)/),
+      ])
+      expect(
+        await refusals(stranger, [
+          ['fork_from', 'parent?_step=1'],
+          ['resume_from', 'parent?_step=1'],
+        ]),
+      ).toEqual([expect.stringContaining(team), expect.stringMatching(/ANSWER (?!began)/)])
       expect(await curve('parent')).toMatchObject({ points: 10 })
       const { rows } = await mate.api.experiments.query({ team, project })
       expect(rows.map(({ slug }) => slug).filter((slug) => slug.startsWith('parent'))).toEqual(['parent'])

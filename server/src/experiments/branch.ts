@@ -109,13 +109,18 @@ export function createBranching({ db, access, metrics, facts, events, clock }: P
     await sql`
       insert into experiments (
         id, project_id, team_id, slug, name, state, created_by, via_user_id, notes, tags, group_name, job_type, sweep_name,
-        host, program, repo, commit, config, summary, created_at, updated_at, heartbeat_at,
+        host, program, repo, commit, config, summary, created_at, updated_at, heartbeat_at, moved_at, moved_by,
         history_lines, branched_from, branched_at_step, branch_kind)
       select ${id}, project_id, team_id, ${before.slug}, ${before.name}, 'running', created_by, via_user_id, notes, tags,
         group_name, job_type, ${before.sweepName}::text, host, program, repo, commit, config,
-        ${toStrictJson(inherited.summary)}::jsonb, created_at, ${now}, ${now},
+        ${toStrictJson(inherited.summary)}::jsonb, created_at, ${now}, ${now}, moved_at, moved_by,
         ${linesOf(inherited)}::int8multirange, id, ${inherited.step}, 'rewind'
       from experiments where id = ${before.id}`.execute(trx)
+    await trx
+      .updateTable('experiment_addresses')
+      .set({ experiment_id: id })
+      .where('experiment_id', '=', before.id)
+      .execute()
     await record(trx, actor, 'experiment:rewind', {
       teamId: before.teamId,
       kind: 'experiment',
