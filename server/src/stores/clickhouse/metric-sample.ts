@@ -1,15 +1,20 @@
 /**
- * Curves. A short curve is read whole; a long one is thinned inside the engine, in one scan, to the lowest and highest
- * value of every bucket of the x axis and to its first and last point. Where a curve may lie is known beforehand from
+ * Curves. A short curve is read whole; a longer one is thinned inside the engine, in one scan, to the lowest and highest
+ * value of every bucket of the x axis and to its first and last point; one that is very long is thinned from its level
+ * (`metric-level.ts`), which also knows between which lines a zoom lies. Where a curve may lie is known beforehand from
  * the `keys` table, so nothing is scanned to find where to cut.
  *
  * The answer depends on the stored points alone, not on their order, their parts, or how often one was sent: extremes
- * are taken of (value, x) pairs packed into one 128-bit integer that sorts like the pair, so a tie has one winner.
+ * are taken of (value, x) pairs packed into one 128-bit integer that sorts like the pair (`packed-points.ts`), so a tie
+ * has one winner.
  * Source: min–max decimation; compare M4 (Jugel et al., VLDB 2014).
  */
 import { GridError } from '@teamgrid/api'
 import type { Curve, MetricStore, SampleQuery } from './metric-types.ts'
+import { axisColumn, type Levels } from './metric-level.ts'
 import { type Ask, type Bind, bindFloat, bindFloats, createBinder, readNumber } from './metric-query.ts'
+import { planThinning, thin } from './metric-thin.ts'
+import { ordered, packed, type Point, unpacked } from './packed-points.ts'
 
 const pointsMaxLimit = 10_000
 /** Curves thinned by one statement. */
@@ -26,14 +31,21 @@ type Extent = {
   resent: boolean
   low: number
   high: number
+  /** Between which lines what is asked lies, if that is known. */
+  lines?: { from: number; to: number }
 }
 
-export function createSample(ask: Ask): MetricStore['sample'] {
+export function createSample(ask: Ask, levels: Levels): MetricStore['sample'] {
   return async (query) => {
     checkQuery(query)
     if (query.experimentIds.length === 0 || query.keys.length === 0) return []
-    const extents = await findExtents(ask, query)
     const curves = new Map<string, Curve>()
+    const extents: Extent[] = []
+    for (const extent of await findExtents(ask, query)) {
+      const found = extent.rowsMax > query.pointsMax ? await fromLevel(levels, query, extent) : extent
+      if ('points' in found) curves.set(nameOf(found.experimentId, found.key), found)
+      else extents.push(found)
+    }
     const short = extents.filter((extent) => extent.rowsMax <= query.pointsMax)
     const long = extents.filter((extent) => extent.rowsMax > query.pointsMax)
     for (let start = 0; start < long.length; start += curvesPerStatement) {
@@ -105,6 +117,35 @@ async function extentsOnKey(ask: Ask, query: SampleQuery, key: string, extents: 
     .filter((extent) => extent.low <= extent.high)
 }
 
+/** The curve, if it could be drawn from its level; else what the level tells about where to look. */
+async function fromLevel(levels: Levels, query: SampleQuery, extent: Extent): Promise<Curve | Extent> {
+  const { experimentId, key, resent, low, high } = extent
+  const { stream, x, pointsMax } = query
+  if (typeof x !== 'string' || resent || query.rewritten.has(experimentId)) return extent
+  const name = { experimentId, stream, key, x }
+  const level = await levels.find(name, extent.rowsMax)
+  const range = { low, high, buckets: bucketsOf(query) }
+  const plan = level && planThinning(level, range)
+  if (!plan) return extent
+  if ('lines' in plan) return { ...extent, ...plan }
+  const odd = level.odd.filter((row) => row.x >= low && row.x <= high)
+  if (odd.length > pointsMax) return extent
+  const { extremes, ends, points } = thin(level, range, plan, await levels.pointsOf(name, level, plan.read))
+  return {
+    experimentId,
+    key,
+    ...drawn(extremes, ends, pointsMax),
+    nonFinite: odd.map(({ x: at, value }) => ({ x: at, value: nonFiniteName(value) })),
+    points: points + odd.length,
+  }
+}
+
+type NonFinite = Curve['nonFinite'][number]['value']
+
+function nonFiniteName(value: number | string): NonFinite {
+  return String(typeof value === 'number' ? value : readNumber(value)) as NonFinite
+}
+
 type BucketRow = [
   curve: number,
   count: number,
@@ -127,14 +168,13 @@ async function addThinned(
   const buckets = bucketsOf(query)
   // One part reads one key of all experiments that have it: each further part takes the engine longer to prepare than
   // to run, when curves are not huge.
-  const parts = [...Map.groupBy(extents.entries(), ([, extent]) => extent.key)].map(([key, some]) => {
+  const parts = [...Map.groupBy(extents.entries(), ([, extent]) => extent.key).values()].map((some) => {
     const place = placesOf(
       some.map(([index, extent]) => ({ index, ...extent })),
       buckets,
       bind,
     )
     const resent = some.some(([, extent]) => extent.resent)
-    const experiments = some.map(([, extent]) => extent.experimentId)
     return `SELECT curve, bucket, ${resent ? 'groupBitmap(line)' : 'count()'} AS lines,
               min(${packed('oy', 'ox')}) AS lowest, max(${packed('oy', 'ox')}) AS highest,
               min(${packed('ox', 'oy')}) AS first, max(${packed('ox', 'oy')}) AS last
@@ -142,7 +182,11 @@ async function addThinned(
             (
               SELECT line, ${place.curve} AS curve, if(isFinite(value), ${place.bucket}, ${noBucket}) AS bucket,
                      ${ordered('x')} AS ox, ${ordered('value')} AS oy
-              FROM (${pointsOf(query, experiments.length === 1 ? experiments[0]! : experiments, key, bind)})
+              FROM (${pointsOf(
+                query,
+                some.map(([, extent]) => extent),
+                bind,
+              )})
             )
             GROUP BY curve, bucket`
   })
@@ -155,7 +199,17 @@ async function addThinned(
     const ofCurve = rows.filter((row) => row[0] === index)
     const points = ofCurve.reduce((sum, row) => sum + row[1], 0)
     const finite = ofCurve.filter((row) => row[2] === 1)
-    const curve: Curve = { experimentId, key, ...drawn(finite, query.pointsMax), nonFinite: [], points }
+    const extremes = finite
+      .flatMap(([, , , lowest, highest]) => [lowest, highest])
+      .map((pair) => flipped(unpacked(pair)))
+    const ends = finite.length === 0 ? [] : [unpacked(finite[0]![5]), unpacked(finite.at(-1)![6])]
+    const curve: Curve = {
+      experimentId,
+      key,
+      ...drawn(extremes, ends, query.pointsMax),
+      nonFinite: [],
+      points,
+    }
     if (finite.length < ofCurve.length) curve.nonFinite = await findNonFinite(ask, query, extents[index]!)
     curves.set(nameOf(experimentId, key), curve)
   }
@@ -200,15 +254,9 @@ function placesOf(
   }
 }
 
-/** Buckets as points in order of x, each point once. */
-function drawn(rows: BucketRow[], pointsMax: number): { x: number[]; y: number[] } {
-  const points: Point[] = []
-  for (const [, , , lowest, highest] of rows)
-    points.push(flipped(unpacked(lowest)), flipped(unpacked(highest)))
-  const first = rows[0]
-  const last = rows.at(-1)
-  if (first !== undefined && last !== undefined && pointsMax > 2)
-    points.push(unpacked(first[5]), unpacked(last[6]))
+/** What is drawn of a thinned curve, in order of x, each point once. */
+function drawn(extremes: Point[], ends: Point[], pointsMax: number): { x: number[]; y: number[] } {
+  const points = pointsMax > 2 ? [...extremes, ...ends] : extremes
   points.sort((a, b) => a[0] - b[0] || a[1] - b[1])
   const once = points.filter(
     ([x, y], index) => index === 0 || x !== points[index - 1]![0] || y !== points[index - 1]![1],
@@ -217,18 +265,15 @@ function drawn(rows: BucketRow[], pointsMax: number): { x: number[]; y: number[]
 }
 
 /** Values that cannot be drawn. When there are too many, the first of its kind in each of a number of buckets. */
-async function findNonFinite(
-  ask: Ask,
-  query: SampleQuery,
-  { experimentId, key, low, high }: Extent,
-): Promise<Curve['nonFinite']> {
+async function findNonFinite(ask: Ask, query: SampleQuery, extent: Extent): Promise<Curve['nonFinite']> {
+  const { low, high } = extent
   const { bind, params } = createBinder()
   const buckets = Math.max(1, Math.floor(query.pointsMax / 3))
   const scale = bindFloat(bind, high > low ? buckets / (high - low) : 0)
   const rows = await ask<[number, number | string]>(
     `WITH found AS
      (
-       SELECT DISTINCT x, line, value FROM (${pointsOf(query, experimentId, key, bind)}) WHERE NOT isFinite(value)
+       SELECT DISTINCT x, line, value FROM (${pointsOf(query, [extent], bind)}) WHERE NOT isFinite(value)
      )
      SELECT min(x) AS first, any(value)
      FROM found
@@ -241,7 +286,7 @@ async function findNonFinite(
   )
   return rows.map(([x, value]) => ({
     x,
-    value: String(readNumber(value)) as 'NaN' | 'Infinity' | '-Infinity',
+    value: nonFiniteName(value),
   }))
 }
 
@@ -252,12 +297,12 @@ async function addWhole(
   extents: Extent[],
   curves: Map<string, Curve>,
 ): Promise<void> {
-  for (const { experimentIds, keys } of rectangles(extents)) {
+  for (const some of rectangles(extents)) {
     const { bind, params } = createBinder()
     const rows = await ask<[string, string, number[], (number | string)[]]>(
       `SELECT experiment, key, groupArray(x), groupArray(value) FROM
        (
-         SELECT DISTINCT experiment, key, x, line, value FROM (${pointsOf(query, experimentIds, keys, bind)})
+         SELECT DISTINCT experiment, key, x, line, value FROM (${pointsOf(query, some, bind)})
          ORDER BY experiment, key, x, line
        )
        GROUP BY experiment, key`,
@@ -270,8 +315,7 @@ async function addWhole(
         if (typeof value === 'number') {
           curve.x.push(x)
           curve.y.push(value)
-        } else
-          curve.nonFinite.push({ x, value: String(readNumber(value)) as 'NaN' | 'Infinity' | '-Infinity' })
+        } else curve.nonFinite.push({ x, value: nonFiniteName(value) })
       }
       curves.set(nameOf(experimentId, key), curve)
     }
@@ -279,30 +323,28 @@ async function addWhole(
 }
 
 /** Curves grouped so that each group is all of some keys for all of some experiments, and one statement reads it. */
-function rectangles(extents: Extent[]): { experimentIds: string[]; keys: string[] }[] {
+function rectangles(extents: Extent[]): Extent[][] {
   const keysOf = Map.groupBy(extents, (extent) => extent.experimentId)
   const groups = Map.groupBy(keysOf, ([, some]) => JSON.stringify(some.map((extent) => extent.key).sort()))
-  return [...groups.values()].map((group) => ({
-    experimentIds: group.map(([experimentId]) => experimentId),
-    keys: group[0]![1].map((extent) => extent.key),
-  }))
+  return [...groups.values()].map((group) => group.flatMap(([, some]) => some))
 }
 
-/** The asked points as (experiment, key, line, x, value), with what was replaced left out and x in range. */
-function pointsOf(
-  query: SampleQuery,
-  experiments: string | string[],
-  keys: string | string[],
-  bind: Bind,
-): string {
+/**
+ * The points of some curves, of each experiment all of the keys, as (experiment, key, line, x, value), with what was
+ * replaced left out and x in range.
+ */
+function pointsOf(query: SampleQuery, some: Extent[], bind: Bind): string {
+  const experiments = oneOrMany(some.map((extent) => extent.experimentId))
+  const keys = oneOrMany(some.map((extent) => extent.key))
   const inRange = [
     'isFinite(x)',
     ...(query.from === null ? [] : [`x >= ${bindFloat(bind, query.from)}`]),
     ...(query.to === null ? [] : [`x <= ${bindFloat(bind, query.to)}`]),
+    ...linesOf(some, bind),
   ].join(' AND ')
   const asked = ofCurve(query, experiments, keys, bind)
   if (typeof query.x === 'string') {
-    const x = { step: 'toFloat64(step)', runtime: 'runtime', timestamp: 'timestamp' }[query.x]
+    const x = axisColumn(query.x)
     return `SELECT experiment, key, line, ${x} AS x, value FROM points WHERE ${asked} AND ${inRange}`
   }
   return `SELECT p.experiment AS experiment, p.key AS key, p.line AS line, a.x AS x, p.value AS value
@@ -311,6 +353,18 @@ function pointsOf(
                       WHERE ${ofCurve(query, experiments, query.x.key, bind)} GROUP BY experiment, line) AS a
           ON p.experiment = a.experiment AND p.line = a.line
           WHERE ${inRange}`
+}
+
+/** Lines are in the primary key, so reading those is faster than looking everywhere for an x in range. */
+function linesOf(some: Extent[], bind: Bind): string[] {
+  const from = Math.min(...some.map(({ lines }) => lines?.from ?? 0))
+  const to = Math.max(...some.map(({ lines }) => lines?.to ?? Infinity))
+  return Number.isFinite(to) ? [`line BETWEEN ${bind(from, 'UInt64')} AND ${bind(to, 'UInt64')}`] : []
+}
+
+function oneOrMany(values: string[]): string | string[] {
+  const once = [...new Set(values)]
+  return once.length === 1 ? once[0]! : once
 }
 
 /** Only experiments whose lines were ever replaced pay for looking up which version of a line counts. */
@@ -340,38 +394,6 @@ function isOf(column: string, type: string, values: string | string[], bind: Bin
     : `${column} = ${bind(values, type)}`
 }
 
-/**
- * The bits of a float as an integer of the same order: the sign bit is flipped, and all others too in a negative one.
- * Shifting a signed integer right by 63 gives all ones or all zeros.
- */
-function ordered(column: string): string {
-  const bits = `reinterpretAsInt64(${column})`
-  return `reinterpretAsUInt64(bitXor(${bits}, bitOr(bitShiftRight(${bits}, 63), toInt64('-9223372036854775808'))))`
-}
-
-function packed(high: string, low: string): string {
-  return `bitOr(bitShiftLeft(toUInt128(${high}), 64), toUInt128(${low}))`
-}
-
-type Point = [x: number, y: number]
-
 function flipped([y, x]: Point): Point {
   return [x, y]
-}
-
-const view = new DataView(new ArrayBuffer(8))
-
-/** @param hex a packed pair; the engine leaves out leading zero bytes. */
-function unpacked(hex: string): Point {
-  const digits = hex.padStart(32, '0')
-  return [unordered(digits, 0), unordered(digits, 16)]
-}
-
-function unordered(digits: string, start: number): number {
-  const high = Number.parseInt(digits.slice(start, start + 8), 16)
-  const low = Number.parseInt(digits.slice(start + 8, start + 16), 16)
-  const positive = high >= 0x80000000
-  view.setUint32(0, positive ? high - 0x80000000 : ~high)
-  view.setUint32(4, positive ? low : ~low)
-  return view.getFloat64(0)
 }

@@ -10,6 +10,7 @@ import { createFinder } from './metric-find.ts'
 import { createLineReader } from './metric-lines.ts'
 import { createAsk } from './metric-query.ts'
 import { createSample } from './metric-sample.ts'
+import { createLevels, levelLimits } from './metric-level.ts'
 import { createMetricWriter } from './metric-write.ts'
 import type { ClickHouse } from './open.ts'
 
@@ -20,14 +21,21 @@ export function createMetricStore({
   checkpoint,
   close,
   clock = Date,
+  limits = levelLimits,
 }: Pick<ClickHouse, 'client' | 'write' | 'forget' | 'checkpoint' | 'close'> & {
   clock?: { now(): number }
+  limits?: typeof levelLimits
 }): MetricStore {
   const { settled, ...writer } = createMetricWriter({ client, write, forget, checkpoint }, clock)
   const ask = createAsk({ client })
+  const levels = createLevels(ask, limits)
   return {
     ...writer,
-    sample: createSample(ask),
+    async forget(experimentIds) {
+      await writer.forget(experimentIds)
+      levels.forget(experimentIds)
+    },
+    sample: createSample(ask, levels),
     ...createLineReader(ask),
     ...createFinder(ask),
     async close() {
