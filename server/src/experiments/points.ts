@@ -5,6 +5,9 @@ import type { Line, Stream } from '../stores/clickhouse/metric-types.ts'
 /** Longer keys are cut off from drawing (the raw line keeps them): nobody can read them, and each is an index entry. */
 const keyLengthMax = 1000
 
+/** Keys that say where a line stands, and what the client notes for itself. */
+const placeKeys = new Set(['_step', '_runtime', '_timestamp', '_wandb'])
+
 /**
  * Takes a logged line apart: numbers by flattened key (booleans as 0 and 1), everything else as JSON text with its
  * kind. `_step`, `_runtime` (s) and `_timestamp` (epoch s) say where the line stands. A line that is no JSON object is
@@ -37,6 +40,11 @@ export function pointsOf(experimentId: string, stream: Stream, line: number, raw
     numbers,
     objects,
   }
+}
+
+/** May lines be found by this key? Others stand in the raw line alone. */
+export function isPointKey(key: string): boolean {
+  return key !== '' && key.length <= keyLengthMax && !placeKeys.has(key.split('.', 1)[0]!)
 }
 
 /** Steps are whole numbers; anything else is taken as absent or rounded down, never refused. */

@@ -26,6 +26,7 @@ import { builtInFacts, plainConfig } from './facts.ts'
 import { type createFiles, selectFiles } from './files.ts'
 import { checkColumn, factFilterOf, isBuiltIn } from './filters.ts'
 import { filesOfValue } from './media.ts'
+import { isPointKey } from './points.ts'
 import {
   findExperiment,
   findExperimentById,
@@ -360,6 +361,27 @@ export function createReader(
     return metrics.scan({ experimentId: id, rewritten, ...range })
   }
 
+  /**
+   * The numbers of at most `count` lines, evenly spread over those that have all of the keys. Some may lack one: lines
+   * that lost it when they were replaced, and keys by which no line is found.
+   */
+  function pickLines(
+    { id, rewritten }: StoredExperiment,
+    query: Omit<Parameters<MetricStore['pick']>[0], 'experimentId' | 'rewritten'>,
+  ) {
+    return metrics.pick({
+      experimentId: id,
+      rewritten,
+      ...query,
+      keys: query.keys.filter(isPointKey),
+    })
+  }
+
+  /** Raw lines by number, in order. Ask for some at a time: a line may be large. */
+  function linesAt({ id }: StoredExperiment, stream: Stream, lines: number[]) {
+    return metrics.linesAt({ experimentId: id, stream, lines })
+  }
+
   function consoleLines(
     { id }: StoredExperiment,
     range: Omit<Parameters<MetricStore['console']>[0], 'experimentId'>,
@@ -382,6 +404,8 @@ export function createReader(
     alerts,
     tails,
     history,
+    pickLines,
+    linesAt,
     consoleLines,
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Levels: a long curve, thinned once to the extremes of blocks of some 64 points and kept in memory, so that looking at
+ * Levels: a long curve, thinned once to the extremes of blocks of some 32 points and kept in memory, so that looking at
  * it again, whole or zoomed, reads no more than a few points at the edges. A level is made when a curve is first asked
  * for, which costs about what thinning it once costs, and grows with its curve: only what lies behind its last whole
  * block is read again.
@@ -20,7 +20,7 @@ export type LevelLimits = {
   blocksMax: number
 }
 
-export const levelLimits: LevelLimits = { rowsMin: 50_000, rowsPerBlock: 64, blocksMax: 400_000 }
+export const levelLimits: LevelLimits = { rowsMin: 50_000, rowsPerBlock: 32, blocksMax: 400_000 }
 
 export type LevelName = {
   experimentId: string

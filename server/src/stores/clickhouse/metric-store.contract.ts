@@ -288,6 +288,47 @@ export function metricStoreContract(name: string, open: () => Promise<MetricStor
       })
     })
 
+    test('lines are picked evenly among those that have all of the keys', async () => {
+      const id = newId()
+      await store.append({
+        lines: range(300).map((n) => ({
+          ...line(id, n, {
+            loss: n,
+            ...(n % 3 === 0 ? { 'd.x': n, dd: 1 } : {}),
+            ...(n % 10 === 0 ? { ten: n } : {}),
+          }),
+          step: n * 2,
+          objects: Object.fromEntries(n % 5 === 0 ? [['text', { type: 'string', json: '"a"' }]] : []),
+        })),
+      })
+      const pick = (query: object) =>
+        store.pick({ experimentId: id, stream: 'history', keys: [], count: 100, rewritten: false, ...query })
+      expect(await pick({ count: 3 })).toEqual([0, 100, 200])
+      expect(await pick({ count: 1000 })).toEqual(range(300))
+      expect(await pick({ count: 0 })).toEqual([])
+      expect(await pick({ keys: ['loss', 'ten', 'text'] })).toEqual(range(30).map((n) => n * 10))
+      expect(await pick({ keys: ['ten', 'd.x', 'ten'] })).toEqual(range(10).map((n) => n * 30))
+      expect(await pick({ keys: ['d', 'text'], count: 4 })).toEqual([0, 75, 150, 225])
+      expect(await pick({ keys: ['loss', 'never'] })).toEqual([])
+      expect(await pick({ keys: ['ten'], stepFrom: 20, stepTo: 60 })).toEqual([10, 20])
+      expect(await pick({ stepFrom: 594 })).toEqual([297, 298, 299])
+      expect(await pick({ experimentId: newId() })).toEqual([])
+      expect(await pick({ experimentId: newId(), keys: ['loss'] })).toEqual([])
+      const at = (lines: number[]) => store.linesAt({ experimentId: id, stream: 'history', lines })
+      expect(await at([])).toEqual([])
+      expect((await at([7, 299, 300, 5])).map((found) => [found.line, found.step])).toEqual([
+        [5, 10],
+        [7, 14],
+        [299, 598],
+      ])
+      // Replacing a line moves its step, and what it was before is not read.
+      await store.append({ lines: [{ ...line(id, 10, { other: 1 }), step: 9_000 }] })
+      expect(await pick({ stepFrom: 19, stepTo: 23, rewritten: true })).toEqual([11])
+      expect(await pick({ stepFrom: 9_000, rewritten: true })).toEqual([10])
+      expect(await at([10])).toEqual([{ line: 10, step: 9_000, raw: '{"other":1}' }])
+      await expect(pick({ count: -1 })).rejects.toMatchObject({ code: 'invalid' })
+    })
+
     test('streams of one experiment do not mix', async () => {
       const id = newId()
       await store.append({

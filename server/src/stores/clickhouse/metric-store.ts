@@ -1,6 +1,6 @@
 /**
  * The metric store: everything that experiments log, on ClickHouse or chDB. What it takes and gives is in
- * `metric-types.ts`; its SQL is in `metric-write.ts`, `metric-sample.ts`, `metric-lines.ts` and `metric-find.ts`.
+ * `metric-types.ts`; its SQL is in `metric-write.ts`, `metric-sample.ts`, `metric-lines.ts`, `metric-pick.ts` and `metric-find.ts`.
  *
  * What it keeps true: an acknowledged line is a stored line; sending a line again changes no answer, in any order and
  * any chunks; a line sent with other content replaces the old one whole.
@@ -8,6 +8,7 @@
 import type { MetricStore } from './metric-types.ts'
 import { createFinder } from './metric-find.ts'
 import { createLineReader } from './metric-lines.ts'
+import { createLinePicker } from './metric-pick.ts'
 import { createAsk } from './metric-query.ts'
 import { createSample } from './metric-sample.ts'
 import { createLevels, levelLimits } from './metric-level.ts'
@@ -37,6 +38,7 @@ export function createMetricStore({
     },
     sample: createSample(ask, levels),
     ...createLineReader(ask),
+    ...createLinePicker(ask),
     ...createFinder(ask),
     async close() {
       await settled()

@@ -137,6 +137,25 @@ export interface MetricStore {
     limit: number
     rewritten: boolean
   }): Promise<{ line: number; step: number; raw: string }[]>
+  /**
+   * The numbers of at most `count` lines, evenly spread over those that have all of the keys (none asked: over all) and
+   * whose step is in range. A line that was replaced may have lost a key.
+   */
+  pick(query: {
+    experimentId: string
+    stream: Stream
+    keys: string[]
+    stepFrom?: number
+    stepTo?: number
+    count: number
+    rewritten: boolean
+  }): Promise<number[]>
+  /** Raw lines by number, in order; ones that do not exist are left out. */
+  linesAt(query: {
+    experimentId: string
+    stream: Stream
+    lines: number[]
+  }): Promise<{ line: number; step: number; raw: string }[]>
   /** The newest `limit` raw lines of a stream, in line order. */
   latest(query: {
     experimentId: string

@@ -17,11 +17,13 @@ type LogArguments = PageArguments & { last?: number | null }
 type Spec = { keys: string[]; samples: number; minStep: number | null; maxStep: number | null }
 
 const samplesDefault = 500
-/** Rows that one question may get. */
+/** Rows that one question may get, and bytes of them. */
 const samplesMax = 100_000
-/** Rows read from the store at once. */
-const scanRows = 10_000
+const bytesMax = 64 * 1024 * 1024
+/** Lines read from the store at once; one may be large. */
+const linesAtOnce = 500
 const logLinesDefault = 1000
+const logLinesMax = 10_000
 
 export function historyResolvers({
   access,
@@ -30,56 +32,65 @@ export function historyResolvers({
   access: Access
   experiments: Experiments
 }): Resolvers {
-  /** Every raw line of a stream whose step is in `[stepFrom, stepTo)`, in order, a page of them at a time. */
-  async function* pages(
-    run: StoredExperiment,
-    stream: Stream,
-    stepFrom: number | null,
-    stepTo: number | null,
-  ) {
-    for (let lineFrom = 0; ;) {
-      const rows = await experiments.history(run, {
-        stream,
-        lineFrom,
-        limit: scanRows,
-        ...(stepFrom === null ? {} : { stepFrom }),
-        ...(stepTo === null ? {} : { stepTo }),
-      })
-      if (rows.length > 0) yield rows
-      if (rows.length < scanRows) return
-      lineFrom = rows.at(-1)!.line + 1
-    }
+  /** Lines evenly spread over those that have all of the keys, a few of them at a time. */
+  async function* pickedLines(run: StoredExperiment, query: Parameters<Experiments['pickLines']>[1]) {
+    const lines = await experiments.pickLines(run, query)
+    for (let start = 0; start < lines.length; start += linesAtOnce)
+      yield await experiments.linesAt(run, query.stream, lines.slice(start, start + linesAtOnce))
   }
 
   /** Without a range evenly picked from all lines; with one the first ones in it, for the client pages through it. */
   async function raw(run: StoredExperiment, stream: Stream, args: HistoryArguments): Promise<string[]> {
-    const samples = samplesOf(args.samples)
-    if (args.minStep != null || args.maxStep != null) {
-      const rows = await experiments.history(run, {
-        stream,
-        limit: samples,
-        ...(args.minStep == null ? {} : { stepFrom: args.minStep }),
-        ...(args.maxStep == null ? {} : { stepTo: args.maxStep }),
-      })
-      return rows.map((row) => row.raw)
+    const { minStep, maxStep } = args
+    const lines: string[] = []
+    const size = createSizeLimit()
+    const take = (rows: { raw: string }[]) => {
+      for (const row of rows) lines.push(size.add(row.raw))
     }
-    const picked = evenly<string>(samples)
-    for await (const rows of pages(run, stream, null, null)) for (const row of rows) picked.offer(row.raw)
-    return picked.taken()
+    if (minStep == null && maxStep == null) {
+      const count = samplesOf(args.samples)
+      for await (const rows of pickedLines(run, { stream, keys: [], count })) take(rows)
+    } else {
+      // Several writers may have logged the same step, and the client asks for as many rows as there are steps.
+      const isPage = minStep != null && maxStep != null && (args.samples ?? 0) >= maxStep - minStep
+      take(
+        await experiments.history(run, {
+          stream,
+          limit: isPage ? samplesMax : samplesOf(args.samples),
+          ...(minStep == null ? {} : { stepFrom: minStep }),
+          ...(maxStep == null ? {} : { stepTo: maxStep }),
+        }),
+      )
+    }
+    return lines
   }
 
   /** Rows that have all of the keys; both ends of the range belong to it. */
   async function sampled(run: StoredExperiment, spec: Spec): Promise<Record<string, unknown>[]> {
-    if (spec.keys.length === 0) return []
-    const stepTo = spec.maxStep === null ? null : spec.maxStep + 1
-    const picked = evenly<Record<string, unknown>>(spec.samples)
-    for await (const rows of pages(run, 'history', spec.minStep, stepTo)) {
+    const { keys, minStep, maxStep, samples } = spec
+    if (keys.length === 0) return []
+    const isPage = minStep !== null && maxStep !== null && samples >= maxStep - minStep
+    // Clients before 0.28 page with ends that belong to the next page too, and ask for one row less than there are steps.
+    const stepTo = maxStep === null ? null : isPage && samples === maxStep - minStep ? maxStep : maxStep + 1
+    const found: Record<string, unknown>[] = []
+    const size = createSizeLimit()
+    const picked = pickedLines(run, {
+      stream: 'history',
+      keys,
+      count: isPage ? samplesMax : samples,
+      ...(minStep === null ? {} : { stepFrom: minStep }),
+      ...(stepTo === null ? {} : { stepTo }),
+    })
+    for await (const rows of picked) {
       for (const { raw } of rows) {
-        const row = rowOf(raw, spec.keys)
-        if (row) picked.offer(row)
+        const row = rowOf(raw, keys)
+        if (row) {
+          size.add(JSON.stringify(row))
+          found.push(row)
+        }
       }
     }
-    return picked.taken()
+    return found
   }
 
   async function historyKeys(run: StoredExperiment, actor: Actor) {
@@ -98,7 +109,7 @@ export function historyResolvers({
 
   async function logLines(run: StoredExperiment, args: LogArguments) {
     const newest = args.last != null
-    const limit = Math.min(lengthOf(args.last ?? args.first, logLinesDefault), scanRows)
+    const limit = Math.min(lengthOf(args.last ?? args.first, logLinesDefault), logLinesMax)
     const lineFrom = offsetOf(args.after)
     const { lines } =
       limit === 0
@@ -191,26 +202,17 @@ function strict(value: unknown): unknown {
   )
 }
 
-/**
- * At most `count` of the items offered, evenly spread, without knowing how many will come: keeps every n-th and, when
- * it has twice too many, every second of those.
- */
-export function evenly<Item>(count: number): { offer(item: Item): void; taken(): Item[] } {
-  let kept: Item[] = []
-  let every = 1
-  let seen = 0
+/** Counts what goes into an answer. @returns the text. @throws GridError invalid when it becomes too much. */
+function createSizeLimit(): { add: (text: string) => string } {
+  let bytes = 0
   return {
-    offer(item) {
-      if (seen++ % every !== 0) return
-      kept.push(item)
-      if (kept.length < count * 2) return
-      kept = kept.filter((_, index) => index % 2 === 0)
-      every *= 2
-    },
-    taken() {
-      if (kept.length <= count) return kept
-      const stride = kept.length / count
-      return Array.from({ length: count }, (_, index) => kept[Math.floor(index * stride)]!)
+    add(text) {
+      bytes += text.length
+      if (bytes <= bytesMax) return text
+      throw new GridError(
+        'invalid',
+        `These rows are more than ${bytesMax / 1024 / 1024} MiB. Ask for fewer samples or a page with fewer steps, or name the keys you need.`,
+      )
     },
   }
 }
