@@ -12,6 +12,7 @@ import { MoonIcon, PeopleIcon, SearchIcon, SunIcon } from '../ui/icons.tsx'
 import { Menu, MenuItem, MenuLabel, MenuLine, MenuLink } from '../ui/menu.tsx'
 import { tellError } from '../ui/toast.tsx'
 import { Tip } from '../ui/tooltip.tsx'
+import { DefaultTeamNotice } from '../features/teams/default-team-notice.tsx'
 import { PlaceSwitcher } from './place-switcher.tsx'
 
 const CommandPalette = lazy(() =>
@@ -77,6 +78,7 @@ export function Frame() {
         <InviteTeam />
         <PersonMenu />
       </header>
+      <DefaultTeamNotice />
       <main id="page" className="flex min-h-0 flex-1 flex-col">
         <Outlet />
       </main>
@@ -144,7 +146,7 @@ function InviteTeam() {
   const current =
     me?.teams.find((each) => each.slug === team && each.kind === 'team') ??
     me?.teams.find((each) => each.kind === 'team')
-  if (me === undefined || (current === undefined && me.user.organisationRole !== 'admin')) return null
+  if (me === undefined) return null
   const look =
     'hidden h-7 items-center gap-1.5 rounded-md border border-line-strong px-2 text-[13px] font-medium text-ink-soft hover:bg-hover hover:text-ink sm:inline-flex'
   const inside = (
@@ -153,7 +155,11 @@ function InviteTeam() {
     </>
   )
   return current === undefined ? (
-    <Link to="/admin" className={look} aria-label="Make a team">
+    <Link
+      to={me.user.organisationRole === 'admin' ? '/admin' : '/subscriptions'}
+      className={look}
+      aria-label={me.user.organisationRole === 'admin' ? 'Make a team' : 'Ask for a team'}
+    >
       {inside}
     </Link>
   ) : (
@@ -192,6 +198,7 @@ function PersonMenu() {
         {me.user.name || me.user.username} · {me.user.username}
       </MenuLabel>
       <MenuLink render={<Link to="/settings" />}>Settings and API keys</MenuLink>
+      <MenuLink render={<Link to="/subscriptions" />}>Plan and usage</MenuLink>
       {me.user.organisationRole === 'admin' && (
         <MenuLink render={<Link to="/admin" />}>Organisation</MenuLink>
       )}

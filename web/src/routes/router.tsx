@@ -87,9 +87,15 @@ const admin = createRoute({
   validateSearch: (search) => present({ q: text(search.q) }),
   component: lazyRouteComponent(() => import('./pages/admin.tsx'), 'AdminPage'),
 })
+const subscriptions = createRoute({
+  getParentRoute: () => inside,
+  path: '/subscriptions',
+  component: lazyRouteComponent(() => import('./pages/subscriptions.tsx'), 'SubscriptionsPage'),
+})
 const teamSettings = createRoute({
   getParentRoute: () => inside,
   path: '/teams/$team',
+  validateSearch: (search) => present({ tab: oneOf('policy', 'privacy', 'who', 'activity')(search.tab) }),
   component: lazyRouteComponent(() => import('./pages/team-settings.tsx'), 'TeamSettingsPage'),
 })
 const teamAlerts = createRoute({
@@ -210,6 +216,7 @@ const tree = root.addChildren([
     settings,
     notifications,
     admin,
+    subscriptions,
     teamSettings,
     teamAlerts,
     teamAudit,

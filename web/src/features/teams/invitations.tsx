@@ -1,4 +1,4 @@
-import type { Team } from '@teamgrid/api'
+import type { NewInvitation, Team } from '@teamgrid/api'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, grid } from '../../lib/client.ts'
@@ -20,17 +20,25 @@ export function Invitations({ team }: { team: Team }) {
   const refused = useRefusal(team)('member:invite')
   const open = useQuery({ ...invitationsQuery(team.slug), enabled: refused === undefined })
   const [role, setRole] = useState<'admin' | 'member' | 'viewer'>('member')
-  const [link, setLink] = useState<string>()
+  const [made, setMade] = useState<NewInvitation>()
   const again = () => queries.invalidateQueries({ queryKey: api.teams.invitations.key() })
   const { busy, error, onSubmit } = useSubmit(async (form) => {
-    const email = fieldOf(form, 'email').trim()
-    const made = await grid.teams.invite({ team: team.slug, role, ...(email === '' ? {} : { email }) })
-    setLink(made.url)
+    const whom = fieldOf(form, 'whom').trim()
+    setMade(
+      await grid.teams.invite({
+        team: team.slug,
+        role,
+        ...(whom === '' ? {} : whom.includes('@') ? { email: whom } : { username: whom }),
+      }),
+    )
     await again()
   })
-  const pending = open.data?.filter((each) => each.state === 'pending') ?? []
+  const pending = open.data?.filter((each) => each.state === 'pending' || each.state === 'expired') ?? []
+  const act = (deed: Promise<unknown>) => {
+    deed.catch(tellError).finally(() => void again())
+  }
   return (
-    <Section title="Invite" says="Make a link and send it; it works once, for a week." flush>
+    <Section title="Invite" says="With or without an account; a link works once, for a week." flush>
       <form id="invite" onSubmit={onSubmit} className="flex flex-wrap items-end gap-3 p-4">
         <Field label="Role">
           {(props) => (
@@ -44,12 +52,22 @@ export function Invitations({ team }: { team: Team }) {
           )}
         </Field>
         <div className="min-w-52 flex-1">
-          <Field label="Only for this e-mail (optional)">
-            {(props) => <Input {...props} name="email" type="email" className="w-full" />}
+          <Field label="E-mail or username (optional)">
+            {(props) => (
+              <Input
+                {...props}
+                name="whom"
+                maxLength={254}
+                autoCapitalize="none"
+                spellCheck={false}
+                placeholder="whoever gets the link"
+                className="w-full"
+              />
+            )}
           </Field>
         </div>
         <Button type="submit" look="primary" busy={busy} refused={refused} className="h-9">
-          Make invitation link
+          Invite
         </Button>
         <p className="basis-full text-[13px] text-ink-faint">{roleSays[role]}.</p>
         {error !== undefined && (
@@ -57,9 +75,10 @@ export function Invitations({ team }: { team: Team }) {
             {error.message}
           </p>
         )}
-        {link !== undefined && (
-          <div className="basis-full">
-            <CommandBlock title="Send this link; it is shown only now" text={link} />
+        {made !== undefined && (
+          <div role="status" className="flex basis-full flex-col gap-1.5">
+            <p className="text-[13px]">{made.mail.says}</p>
+            <CommandBlock title="The link; it is shown only now" text={made.url} />
           </div>
         )}
       </form>
@@ -68,29 +87,50 @@ export function Invitations({ team }: { team: Team }) {
           <PlainTable label="Open invitations" head={['For', 'Role', 'Made', 'Expires', '']}>
             {pending.map((each) => (
               <tr key={each.id}>
-                <td>{each.email ?? <span className="text-ink-faint">whoever has the link</span>}</td>
+                <td>
+                  {each.person?.username ?? each.email ?? (
+                    <span className="text-ink-faint">whoever has the link</span>
+                  )}
+                </td>
                 <td>
                   <Tag>{roleWords[each.role]}</Tag>
                 </td>
                 <td className="whitespace-nowrap text-ink-soft">
                   <Ago at={each.createdAt} /> {each.createdBy !== null && `by ${each.createdBy.username}`}
                 </td>
-                <td className="whitespace-nowrap text-ink-soft">{each.expiresAt.slice(0, 10)}</td>
-                <td className="text-right">
-                  <Button
-                    small
-                    look="danger"
-                    refused={refused}
-                    onClick={() => {
-                      grid.teams
-                        .revokeInvitation({ team: team.slug, invitationId: each.id })
-                        .then(() => tell('The link does not work any more'))
-                        .catch(tellError)
-                        .finally(() => void again())
-                    }}
-                  >
-                    Revoke
-                  </Button>
+                <td className="whitespace-nowrap text-ink-soft">
+                  {each.state === 'expired' ? <Tag tone="warn">expired</Tag> : each.expiresAt.slice(0, 10)}
+                </td>
+                <td>
+                  <div className="flex justify-end gap-2">
+                    <Button
+                      small
+                      refused={refused}
+                      onClick={() =>
+                        act(
+                          grid.teams
+                            .resendInvitation({ team: team.slug, invitationId: each.id })
+                            .then(setMade),
+                        )
+                      }
+                    >
+                      {each.sentAt === null ? 'New link' : 'Send again'}
+                    </Button>
+                    <Button
+                      small
+                      look="danger"
+                      refused={refused}
+                      onClick={() =>
+                        act(
+                          grid.teams
+                            .revokeInvitation({ team: team.slug, invitationId: each.id })
+                            .then(() => tell('The link does not work any more')),
+                        )
+                      }
+                    >
+                      Revoke
+                    </Button>
+                  </div>
                 </td>
               </tr>
             ))}

@@ -12,6 +12,7 @@ import { Ago } from '../../ui/time.tsx'
 import { tell, tellError } from '../../ui/toast.tsx'
 import { Tip } from '../../ui/tooltip.tsx'
 import { membersQuery } from './queries.ts'
+import { RemovalList } from './removal.tsx'
 
 export const roleWords = {
   admin: 'Admin',
@@ -112,7 +113,7 @@ export function Members({ team }: { team: Team }) {
             ? `Leave ${team.slug}?`
             : `Remove ${removing?.username} from ${team.slug}?`
         }
-        says="Access through browsers and API keys ends at once. The experiments stay with the team."
+        says={removing !== undefined && <RemovalList team={team} member={removing} />}
         verb={removing !== undefined && isSelf(removing) ? 'Leave' : 'Remove'}
         act={async () => {
           await grid.teams.removeMember({ team: team.slug, username: removing!.username })

@@ -65,7 +65,11 @@ export function PolicySettings({ team }: { team: Team }) {
       </Tip>
       <ul className="mt-4 grid gap-x-6 gap-y-2.5 md:grid-cols-2">
         {booleanSwitchKeys.map((key) => {
-          const locked = no ?? (isSetByOrganisation(key) ? 'Locked by your organisation' : undefined)
+          const locked =
+            no ??
+            (isSetByOrganisation(key) || team.policy.locked.includes(key)
+              ? 'Locked by your organisation. Ask an organisation admin.'
+              : undefined)
           return (
             <li key={key} className="flex items-start gap-2">
               <Tip says={locked ?? key}>
@@ -85,7 +89,12 @@ export function PolicySettings({ team }: { team: Team }) {
                   />
                 </span>
               </Tip>
-              {key in overrides && (
+              {team.policy.locked.includes(key) && (
+                <span className="shrink-0">
+                  <Tag tone="warn">locked by your organisation</Tag>
+                </span>
+              )}
+              {key in overrides && !team.policy.locked.includes(key) && (
                 <span className="shrink-0">
                   <Tag tone="accent">changed</Tag>
                 </span>

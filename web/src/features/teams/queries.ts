@@ -38,3 +38,21 @@ export const alertsQuery = (team: string, limit = 10) =>
     input: { team, limit },
     meta: { live: { on: ['experiment.changed'] } },
   })
+
+export const privacyQuery = (team: string) =>
+  api.teams.privacy.queryOptions({
+    input: { team },
+    meta: { live: { on: ['team.changed', 'project.changed'] } },
+  })
+
+export const formerMembersQuery = (team: string) =>
+  api.teams.formerMembers.queryOptions({ input: { team }, meta: { live: { on: ['team.changed'] } } })
+
+export const myInvitationsQuery = () =>
+  api.me.invitations.queryOptions({ meta: { live: { on: ['team.changed'] } } })
+
+export const planQuery = () => api.organisation.plan.queryOptions()
+
+export const locksQuery = () => api.organisation.locks.queryOptions()
+
+export const teamRequestsQuery = () => api.organisation.teamRequests.queryOptions()

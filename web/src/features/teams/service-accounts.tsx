@@ -11,6 +11,7 @@ import { PlainTable, Section } from '../../ui/layout.tsx'
 import { Ago } from '../../ui/time.tsx'
 import { tellError } from '../../ui/toast.tsx'
 import { membersQuery } from './queries.ts'
+import { RemovalList } from './removal.tsx'
 
 /** Accounts for automation. `showKey` draws a fresh key, which the account feature knows how to. */
 export function ServiceAccounts({ team, showKey }: { team: Team; showKey: (secret: string) => ReactNode }) {
@@ -58,7 +59,9 @@ export function ServiceAccounts({ team, showKey }: { team: Team; showKey: (secre
             <tr key={account.userId}>
               <td>
                 <span className="font-medium">{account.username}</span>
-                {open === account.username && <ServiceKeys team={team.slug} username={account.username} />}
+                {open === account.username && (
+                  <ServiceKeys team={team.slug} username={account.username} onSecret={setSecret} />
+                )}
               </td>
               <td className="align-top text-ink-soft">
                 <Ago at={account.joinedAt} />
@@ -120,7 +123,7 @@ export function ServiceAccounts({ team, showKey }: { team: Team; showKey: (secre
         open={removing !== undefined}
         onClose={() => setRemoving(undefined)}
         title={`Remove ${removing?.username}?`}
-        says="Its keys stop working at once. What it logged stays with the team."
+        says={removing !== undefined && <RemovalList team={team} member={removing} />}
         verb="Remove"
         act={async () => {
           await grid.teams.removeMember({ team: team.slug, username: removing!.username })
@@ -131,12 +134,27 @@ export function ServiceAccounts({ team, showKey }: { team: Team; showKey: (secre
   )
 }
 
-function ServiceKeys({ team, username }: { team: string; username: string }) {
+function ServiceKeys({
+  team,
+  username,
+  onSecret,
+}: {
+  team: string
+  username: string
+  onSecret: (secret: string) => void
+}) {
   const queries = useQueryClient()
   const keys = useQuery(api.teams.serviceKeys.queryOptions({ input: { team, username } }))
   const revoke = (keyId: string) => {
     grid.teams
       .revokeServiceKey({ team, username, keyId })
+      .catch(tellError)
+      .finally(() => void queries.invalidateQueries({ queryKey: api.teams.serviceKeys.key() }))
+  }
+  const rotate = (keyId: string) => {
+    grid.teams
+      .rotateServiceKey({ team, username, keyId })
+      .then((key) => onSecret(key.secret))
       .catch(tellError)
       .finally(() => void queries.invalidateQueries({ queryKey: api.teams.serviceKeys.key() }))
   }
@@ -155,6 +173,9 @@ function ServiceKeys({ team, username }: { team: string; username: string }) {
               </>
             )}
           </span>
+          <Button small onClick={() => rotate(key.id)}>
+            Rotate
+          </Button>
           <Button small look="danger" onClick={() => revoke(key.id)}>
             Revoke
           </Button>

@@ -1,6 +1,8 @@
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { AllTeams, OrganisationSettings } from '../../features/teams/organisation.tsx'
+import { PolicyLocks } from '../../features/teams/locks.tsx'
 import { People } from '../../features/teams/people.tsx'
+import { TeamRequests } from '../../features/teams/team-requests.tsx'
 import { useMe } from '../../lib/me.ts'
 import { EmptyState } from '../../ui/feedback.tsx'
 import { Page } from '../../ui/layout.tsx'
@@ -30,11 +32,13 @@ export function AdminPage() {
       }
     >
       <OrganisationSettings />
+      <TeamRequests mayDecide />
       <AllTeams />
       <People
         search={q ?? ''}
         onSearch={(next) => void navigate({ search: next === '' ? {} : { q: next }, replace: true })}
       />
+      <PolicyLocks />
     </Page>
   )
 }

@@ -1,6 +1,7 @@
 import { useQueries, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { FirstExperiment } from '../../features/experiments/empty-project.tsx'
+import { MyInvitations } from '../../features/teams/my-invitations.tsx'
 import { ProjectTable } from '../../features/teams/project-list.tsx'
 import { projectsQuery, statusQuery } from '../../features/teams/queries.ts'
 import { StatusList } from '../../features/teams/status-list.tsx'
@@ -24,6 +25,7 @@ export function HomePage() {
   const firstTeam = teams.find((team) => team.slug === me?.defaultTeam) ?? teams[0]
   return (
     <Page title="My teams" wide>
+      <MyInvitations />
       {nothing && firstTeam !== undefined && (
         <div className="rounded-lg border border-line bg-surface">
           <FirstExperiment team={firstTeam.slug} project="my-project" mayLog={firstTeam.role !== 'viewer'} />
