@@ -95,7 +95,7 @@ const subscriptions = createRoute({
 const teamSettings = createRoute({
   getParentRoute: () => inside,
   path: '/teams/$team',
-  validateSearch: (search) => present({ tab: oneOf('policy', 'privacy', 'who', 'activity')(search.tab) }),
+  validateSearch: (search) => present({ part: oneOf('policy', 'privacy', 'who', 'activity')(search.part) }),
   component: lazyRouteComponent(() => import('./pages/team-settings.tsx'), 'TeamSettingsPage'),
 })
 const teamAlerts = createRoute({

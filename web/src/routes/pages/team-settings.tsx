@@ -30,7 +30,7 @@ const tabs = [
 /** Members, invitations, service accounts, and who may do what. Each tab is an address. */
 export function TeamSettingsPage() {
   const { team: slug } = route.useParams()
-  const { tab } = route.useSearch()
+  const { part: tab } = route.useSearch()
   const team = useQuery(teamQuery(slug))
   if (team.isError)
     return isNotFound(team.error) ? (
@@ -64,7 +64,7 @@ export function TeamSettingsPage() {
             key={title}
             to="/teams/$team"
             params={{ team: slug }}
-            search={name === undefined ? {} : { tab: name }}
+            search={name === undefined ? {} : { part: name }}
             className={tabClass}
             data-open={tab === name || undefined}
             aria-current={tab === name ? 'page' : undefined}
