@@ -77,6 +77,8 @@ export const ApiKey = z.object({
   name: z.string(),
   /** Last four characters. */
   hint: z.string(),
+  /** First characters; empty for keys of before they were kept. */
+  start: z.string(),
   createdAt: Instant,
   lastUsedAt: Instant.nullable(),
 })

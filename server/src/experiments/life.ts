@@ -11,6 +11,7 @@ import { builtInFacts, changedFacts } from './facts.ts'
 import {
   type Db,
   findExperimentById,
+  findRemovedExperiment,
   findSlimExperiment,
   lockExperiment,
   selectExperiments,
@@ -90,6 +91,12 @@ export function createLife(
   /** Deletes an experiment with its metrics, console and files. */
   async function remove(actor: Actor, id: string): Promise<void> {
     await removeFound(actor, await deletable(actor, findExperimentById(db, id)))
+  }
+
+  /** Whether there was one that the actor could have deleted, so that deleting it again is no trouble. */
+  async function wasRemoved(actor: Actor, id: string): Promise<boolean> {
+    const gone = await findRemovedExperiment(db, id)
+    return gone !== undefined && (await access.permits(actor, 'experiment:delete', gone))
   }
 
   async function removeNamed(actor: Actor, ref: ExperimentRef): Promise<void> {
@@ -213,7 +220,7 @@ export function createLife(
     events.publish({ type: 'experiment.changed', teamId, projectId, experimentId: id })
   }
 
-  return { requestStop, stop, change, remove, removeNamed, addAlert, sweepCrashed }
+  return { requestStop, stop, change, remove, wasRemoved, removeNamed, addAlert, sweepCrashed }
 }
 
 function silentSince(now: Date): Date {

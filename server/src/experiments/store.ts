@@ -132,6 +132,15 @@ export async function findExperimentById(db: Db, id: string): Promise<StoredExpe
   return uuid.test(id) ? (await selectExperiments(db, sql`e.id = ${id}`))[0] : undefined
 }
 
+/** One that was deleted and is still known by its id; without its content. */
+export async function findRemovedExperiment(db: Db, id: string): Promise<StoredExperiment | undefined> {
+  if (!uuid.test(id)) return undefined
+  const { rows } = await sql<Row>`
+    select ${slimColumns}, ${withoutContent} ${fromExperiments}
+    where e.deleted_at is not null and e.id = ${id}`.execute(db)
+  return rows[0] && storedOf(rows[0])
+}
+
 export async function findSlimExperiments(db: Db, ids: string[]): Promise<StoredExperiment[]> {
   return ids.length === 0
     ? []

@@ -89,6 +89,7 @@ export function createKeys({ db, access, clock }: TeamsDeps) {
       name,
       secret_hash: hashOf(secret),
       hint: secret.slice(-4),
+      start: startOf(secret),
       created_at: now,
     }
     const inserted = await trx
@@ -105,7 +106,8 @@ export function createKeys({ db, access, clock }: TeamsDeps) {
       id: row.id,
       details: { name, for: userId },
     })
-    return { id: row.id, name, hint: row.hint, createdAt: now.toISOString(), lastUsedAt: null, secret }
+    const { id, hint, start } = row
+    return { id, name, hint, start, createdAt: now.toISOString(), lastUsedAt: null, secret }
   }
 
   async function revoke(actor: Actor, userId: string, keyId: string): Promise<void> {
@@ -131,6 +133,11 @@ export function createKeys({ db, access, clock }: TeamsDeps) {
   }
 
   return { myKeys, createMyKey, revokeMyKey, keysOf, createKeyOf, revokeKeyOf, insertKey, revoke, revokeIn }
+}
+
+/** Its prefix, if it has one, and four characters: 180 bits stay secret. */
+function startOf(secret: string): string {
+  return secret.slice(0, secret.length - secretLength + 4)
 }
 
 /** @throws GridError unauthenticated for who is nobody, such as the operator. */

@@ -176,7 +176,7 @@ export async function listMembers(db: Db, teamId: string): Promise<Member[]> {
 export async function listKeys(db: Db, userId: string): Promise<ApiKey[]> {
   const rows = await db
     .selectFrom('api_keys')
-    .select(['id', 'name', 'hint', 'created_at', 'last_used_at'])
+    .select(['id', 'name', 'hint', 'start', 'created_at', 'last_used_at'])
     .where('user_id', '=', userId)
     .where('revoked_at', 'is', null)
     .where('scope', '=', 'user')
@@ -186,6 +186,7 @@ export async function listKeys(db: Db, userId: string): Promise<ApiKey[]> {
     id: row.id,
     name: row.name,
     hint: row.hint,
+    start: row.start,
     createdAt: row.created_at.toISOString(),
     lastUsedAt: row.last_used_at?.toISOString() ?? null,
   }))

@@ -194,6 +194,7 @@ type ApiKeyTable = {
   name: string
   secret_hash: string
   hint: string
+  start: Generated<string>
   scope: Generated<string>
   created_at: Instant
   last_used_at: InstantOrNull

@@ -177,7 +177,7 @@ export function placeResolvers({
           pageOf(
             keys.map((key) => ({
               id: storageId('ApiKey', key.id),
-              name: `…${key.hint}`,
+              name: shortened(key),
               description: key.name,
             })),
             {},
@@ -261,7 +261,12 @@ function ofViewer(field: string, read: (actor: Actor) => unknown) {
   }
 }
 
-const accountTypes = { admin: 'MEMBER', member: 'MEMBER', viewer: 'VIEWER', service: 'SERVICE' } as const
+/** Scripts look for the key that they use by its beginning. */
+function shortened({ start, hint }: ApiKey): string {
+  return start || `…${hint}`
+}
+
+const accountTypes = { admin: 'USER', member: 'USER', viewer: 'VIEWER', service: 'SERVICE' } as const
 
 function memberNode(member: Member) {
   return {

@@ -55,8 +55,9 @@ export function runChangeResolvers({ experiments }: { experiments: Experiments }
         return { success: true }
       },
       async deleteRun(_: unknown, { input }: { input: { id: string } }, { actor }) {
-        const { id } = await runOf(actor, input.id)
-        await experiments.remove(actor, id)
+        const id = readStorageId('Run', input.id)
+        if (id === undefined || !(await experiments.wasRemoved(actor, id)))
+          await experiments.remove(actor, (await runOf(actor, input.id)).id)
         return { success: true }
       },
       async updateRunState(_: unknown, { input }: { input: { id: string; state: string } }, { actor }) {
