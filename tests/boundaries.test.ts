@@ -24,6 +24,7 @@ const mayImport: Record<string, string[]> = {
   'server/src/alerts/': [...slice, experiments, teams],
   'server/src/artifacts/': [...slice, experiments, teams],
   'server/src/sweeps/': [...slice, experiments, teams],
+  'server/src/exports/': [...slice, experiments, teams],
   'server/src/experiments/': [...slice, teams],
   'server/src/datastores/': [...slice, teams],
   'server/src/teams/': slice,
@@ -70,6 +71,8 @@ const kept: Record<string, string> = {
   graphql: 'server/src/wandb/',
   'better-auth': 'server/src/teams/',
   nodemailer: 'server/src/mail/',
+  hyparquet: 'server/src/exports/',
+  'hyparquet-writer': 'server/src/exports/',
   uplot: 'web/src/charts/',
 }
 

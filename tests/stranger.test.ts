@@ -417,6 +417,8 @@ describe('other routes', () => {
     'GET,POST /api/auth/*': 'open',
     'GET /api/live': 'key',
     'GET /api/audit/export': 'key',
+    'GET /api/teams/:team/export': 'key',
+    'POST /api/import': 'key',
     'GET /api/openapi.json': 'open',
     'GET /docs': 'open',
     'GET /docs/*': 'open',

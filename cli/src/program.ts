@@ -7,6 +7,7 @@ import { addAudit } from './commands/audit.ts'
 import { addHistory } from './commands/history.ts'
 import { addLogin } from './commands/login.ts'
 import { addLogs } from './commands/logs.ts'
+import { addExport } from './commands/export.ts'
 import { addMove } from './commands/move.ts'
 import { addStatus } from './commands/status.ts'
 import { addStop } from './commands/stop.ts'
@@ -39,6 +40,7 @@ export async function runGrid(io: Io, argv: readonly string[]): Promise<number> 
   addArtifacts(program, io)
   addDatastore(program, io)
   addMove(program, io)
+  addExport(program, io)
   addStop(program, io)
   addDelete(program, io)
   addWhy(program, io)

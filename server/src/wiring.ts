@@ -12,6 +12,8 @@ import { datastoreByteRoutes } from './datastores/byte-routes.ts'
 import { createEvents } from './events.ts'
 import { experimentRoutes } from './experiments/routes.ts'
 import { createExperiments } from './experiments/service.ts'
+import { exportRoutes } from './exports/routes.ts'
+import { createExports } from './exports/service.ts'
 import { createApp } from './http/app.ts'
 import { createAuthenticate } from './http/auth.ts'
 import { blobsEdge } from './http/blobs.ts'
@@ -94,6 +96,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
     clock,
     log: options.log,
   })
+  const exports = createExports({ db, access, teams, experiments, metrics, blobs, events, clock })
   const authenticate = createAuthenticate({
     teams,
     identity,
@@ -130,6 +133,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
       artifactFileRoutes({ artifacts, authenticate }),
       datastoreByteRoutes({ datastores, authenticate }),
       auditFileRoutes({ teams, authenticate }),
+      exportRoutes({ exports, authenticate }),
       blobsEdge({
         signed,
         blobs,

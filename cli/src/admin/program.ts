@@ -2,6 +2,7 @@ import type { Io } from '../io.ts'
 import { createProgram, runProgram } from '../program.ts'
 import { addOrganisationCommands } from './organisation.ts'
 import { addAuditCommands } from './audit.ts'
+import { addImportCommand } from './import.ts'
 import { addKeyCommands, addUserCommands } from './people.ts'
 import { addInviteCommands, addMemberCommands, addServiceAccountCommands, addTeamCommands } from './teams.ts'
 
@@ -27,5 +28,6 @@ export async function runAdmin(io: Io, argv: readonly string[]): Promise<number>
   addServiceAccountCommands(program, io)
   addOrganisationCommands(program, io)
   addAuditCommands(program, io)
+  addImportCommand(program, io)
   return runProgram(io, program, today)
 }

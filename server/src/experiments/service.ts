@@ -7,6 +7,7 @@ import { createInSweep } from './in-sweep.ts'
 import { createLife } from './life.ts'
 import { createNews, createWatching } from './news.ts'
 import { createMover } from './move.ts'
+import { pointsOf } from './points.ts'
 import { createPurge } from './purge.ts'
 import { createReader } from './read.ts'
 import { createReassigning } from './reassign.ts'
@@ -32,6 +33,7 @@ export function createExperiments(deps: ExperimentsDeps) {
   const { details, ...reader } = createReader(parts, files)
   return {
     ...createWriter(parts),
+    pointsOf,
     ...allWithDatabase(life),
     ...allWithDatabase(mover),
     ...files,

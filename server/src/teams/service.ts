@@ -4,6 +4,7 @@ import type { Access } from '../access.ts'
 import type { Events } from '../events.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Database } from '../stores/postgres/schema.ts'
+import { adoptPerson } from './adopt.ts'
 import { createAudit } from './audit.ts'
 import { createActors } from './actors.ts'
 import { createCharts } from './charts.ts'
@@ -14,7 +15,7 @@ import { createInvitations } from './invitations.ts'
 import type { Mail } from './mail.ts'
 import { createMembers } from './members.ts'
 import { createOrganisation } from './organisation.ts'
-import { createPeople } from './people.ts'
+import { claimSlug, createPeople } from './people.ts'
 import { createProjects } from './projects.ts'
 import { createServiceAccounts } from './service-accounts.ts'
 import { createTeamSettings } from './settings.ts'
@@ -40,6 +41,8 @@ export function createTeams(deps: TeamsDeps) {
     ...createPeople(deps, keys),
     ...createTeamSettings(deps),
     ...createAudit(deps),
+    adoptPerson,
+    claimSlug,
     ...createMembers(deps),
     ...createInvitations(deps),
     ...createServiceAccounts(deps, keys),
