@@ -86,10 +86,10 @@ export function createFiring(deps: {
     )
   }
 
-  /** Tells the owner what their script reported, or how it ended, when no rule has told them already. */
+  /** Tells the owner what their script reported, how it ended, or what somebody did to it, when no rule has told them already. */
   async function tellOwner(
     trx: Db,
-    kind: 'script' | 'failure' | 'finish',
+    kind: 'script' | 'failure' | 'finish' | 'act',
     experiment: StoredExperiment,
     alert: Pick<Alarm, 'id' | 'title' | 'text' | 'level' | 'details'>,
   ): Promise<void> {
@@ -216,7 +216,7 @@ function pathOf({ teamSlug, projectName, slug }: StoredExperiment): string {
 }
 
 function noticeOf(
-  kind: 'rule' | 'script' | 'failure' | 'finish',
+  kind: 'rule' | 'script' | 'failure' | 'finish' | 'act',
   teamId: string,
   alarm: Alarm,
   experiment: StoredExperiment,

@@ -1,6 +1,6 @@
 /** What an alert says, in words, and the shapes that channels want. Pure. */
 import type { AlertCondition } from '@teamgrid/api'
-import type { StoredExperiment } from '../experiments/types.ts'
+import type { Act, StoredExperiment } from '../experiments/types.ts'
 import type { Message } from '../mail/message.ts'
 import type { Finding } from './condition.ts'
 
@@ -56,6 +56,24 @@ export function wordsOfFinding(
       }
   }
   return condition satisfies never
+}
+
+/** Somebody did something to what is not theirs. */
+export function wordsOfAct(
+  { name, projectName }: Pick<StoredExperiment, 'name' | 'projectName'>,
+  { by, what }: Act,
+): AlertWords {
+  const says = {
+    stopped: `${by} asked ${name} to stop`,
+    deleted: `${by} deleted ${name}`,
+    edited: `${by} edited ${name}`,
+  }[what]
+  const more = {
+    stopped: 'The script ends at its next sign of life; what it logged is kept.',
+    deleted: 'Its curves, console and files are gone.',
+    edited: 'Its name, notes or tags are others now.',
+  }[what]
+  return { title: says, text: `${says} in project ${projectName}. ${more}` }
 }
 
 const endings: Record<string, string> = {

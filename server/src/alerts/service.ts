@@ -8,6 +8,7 @@ import type { Events } from '../events.ts'
 import type { Experiments } from '../experiments/service.ts'
 import type { StoredExperiment } from '../experiments/types.ts'
 import type { Clock } from '../lib/clock.ts'
+import { newId } from '../lib/ids.ts'
 import type { Outbound } from '../lib/outbound.ts'
 import type { Sealed } from '../lib/sealed.ts'
 import type { Mailer } from '../mail/mailer.ts'
@@ -19,7 +20,7 @@ import { createEnds } from './ends.ts'
 import { createFiring } from './firing.ts'
 import { createNotifications } from './notifications.ts'
 import { createRules } from './rules.ts'
-import { wordsOfFinding, wordsOfSilence } from './sentences.ts'
+import { wordsOfAct, wordsOfFinding, wordsOfSilence } from './sentences.ts'
 import { type Db, listRulesOfKind, type StoredRule } from './store.ts'
 import { createWatch } from './watch.ts'
 
@@ -82,6 +83,10 @@ export function createAlerts(deps: AlertsDeps) {
         for (const userId of await firing.route(trx, rule, experiment, said)) told.add(userId)
       }
       if (!told.has(experiment.createdBy.id)) await firing.tellOwner(trx, 'script', experiment, alert)
+    },
+    async onAct(trx, experiment, act) {
+      const alert = { id: newId(), ...wordsOfAct(experiment, act), level: 'info' as const }
+      await firing.tellOwner(trx, 'act', experiment, { ...alert, details: { event: 'act', ...act } })
     },
     onCommit() {
       notifications.committed()

@@ -54,7 +54,9 @@ export function createLife(
         .where('stop_requested_at', 'is', null)
         .execute()
       await record(trx, actor, 'experiment:stop', subjectOf(experiment))
+      await news.acted(trx, actor, experiment, 'stopped')
     })
+    news.committed()
     tellChanged(experiment)
   }
 
@@ -75,8 +77,15 @@ export function createLife(
         await updateExperiment(trx, id, input, clock.now())
         await record(trx, actor, 'experiment:edit', {
           ...subjectOf(before),
-          details: { slug: before.slug, ...input },
+          details: {
+            slug: before.slug,
+            ...input,
+            before: Object.fromEntries(
+              Object.keys(input).map((key) => [key, before[key as 'name' | 'notes' | 'tags']]),
+            ),
+          },
         })
+        await news.acted(trx, actor, before, 'edited')
         return { before, after: (await findExperimentById(trx, id)) ?? gone() }
       })
       const update = await facts.updateOf(after, () =>
@@ -84,6 +93,7 @@ export function createLife(
       )
       return { result: after, append: { facts: update } }
     })
+    news.committed()
     tellChanged(changed)
     return changed
   }
@@ -120,8 +130,10 @@ export function createLife(
         .returning('blob_key')
         .execute()
       await record(trx, actor, 'experiment:delete', subjectOf(experiment))
+      await news.acted(trx, actor, experiment, 'deleted')
       return files.map((file) => file.blob_key)
     })
+    news.committed()
     facts.forget(id)
     tellChanged(experiment)
     await metrics.forget([id])

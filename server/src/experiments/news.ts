@@ -1,13 +1,14 @@
 /** What slices above hear about experiments, and ask without a person: who is told proves who may be. */
 import type { Alert, Filter } from '@teamgrid/api'
 import { sql } from 'kysely'
+import type { Actor } from '../actor.ts'
 import type { Line } from '../stores/clickhouse/metric-types.ts'
 import type { Parts } from './deps.ts'
 import { factsOf, plainConfig } from './facts.ts'
 import { fits } from './fits.ts'
 import { pointsOf } from './points.ts'
 import { type Db, findExperimentById, findExperiment, selectExperiments, withoutContent } from './store.ts'
-import type { ExperimentRef, StoredExperiment } from './types.ts'
+import type { Act, ExperimentRef, StoredExperiment } from './types.ts'
 
 export type NewsListener = {
   /** Inside the transaction that ends an experiment. */
@@ -20,6 +21,8 @@ export type NewsListener = {
     experiment: StoredExperiment,
     alert: Omit<Alert, 'experiment' | 'createdAt'>,
   ): Promise<void>
+  /** Inside the transaction in which somebody acts on what is somebody else's. */
+  onAct(trx: Db, experiment: StoredExperiment, act: Act): Promise<void>
   /** After such a transaction. */
   onCommit(): void
 }
@@ -39,6 +42,13 @@ export function createNews() {
     },
     async alerted(trx: Db, experiment: StoredExperiment, alert: Parameters<NewsListener['onAlert']>[2]) {
       for (const listener of listeners) await listener.onAlert(trx, experiment, alert)
+    },
+    /** The owner hears of what others do to their work; of their own doing, and of what works for them, they do not. */
+    async acted(trx: Db, actor: Actor, experiment: StoredExperiment, what: Act['what']) {
+      const doers = [actor.userId, actor.attributedTo?.userId]
+      const isOwn = [experiment.createdBy.id, experiment.via?.id].some((id) => id && doers.includes(id))
+      if (isOwn) return
+      for (const listener of listeners) await listener.onAct(trx, experiment, { by: actor.username, what })
     },
     committed() {
       for (const listener of listeners) listener.onCommit()

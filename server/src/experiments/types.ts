@@ -103,3 +103,6 @@ export type StoredFile = {
   sha256Hex: string
   updatedAt: Date
 }
+
+/** What somebody did to a team mate's experiment, as people say it. */
+export type Act = { by: string; what: 'stopped' | 'deleted' | 'edited' }
