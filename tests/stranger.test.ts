@@ -5,6 +5,7 @@
  * A rule says who gets through (`open`) and how the others are refused. What "gets through" means is that permission
  * did not stop it: an answer, or a complaint about the input.
  */
+import { createHash } from 'node:crypto'
 import { contract, GridError, openEndpoints } from '@teamgrid/api'
 import {
   getNamedType,
@@ -20,6 +21,7 @@ import {
 } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createSender } from '../server/src/datastores/testing.ts'
+import type { Actor } from '../server/src/actor.ts'
 import { randomText } from '../server/src/lib/ids.ts'
 import { wandbSchema } from '../server/src/wandb/index.ts'
 import { storageId } from '../server/src/wandb/words.ts'
@@ -80,6 +82,7 @@ async function aWorld(): Promise<World> {
   })
   const { datastoreId } = await createSender(app).send(team.admin, team.slug, 'cats', { a: 'b' })
   const { id: uploadId } = await team.admin.datastores.startUpload({ team: team.slug, name: 'more-cats' })
+  await anArtifact(actor)
   const invitation = await team.admin.teams.invite({ team: team.slug })
   // A spare one: the admin revokes it below and goes on.
   const key = await team.admin.me.createKey({ name: 'spare' })
@@ -110,11 +113,35 @@ async function aWorld(): Promise<World> {
   }
 }
 
+/** `ds:v0`, made by the admin's experiment, with no files. */
+async function anArtifact(actor: Actor): Promise<void> {
+  const manifest = '{"version":1,"contents":{}}'
+  const { id } = await app.artifacts.createArtifact(actor, {
+    team: team.slug,
+    project: 'secret',
+    experiment: 'exp1',
+    collection: 'ds',
+    type: 'dataset',
+    digest: 'any',
+  })
+  const { uploadUrl } = await app.artifacts.createManifest(actor, {
+    artifactId: id,
+    baseArtifactId: null,
+    name: 'wandb_manifest.json',
+    type: 'FULL',
+    digest: createHash('md5').update(manifest).digest('base64'),
+  })
+  const sent = await app.inject(new Request(uploadUrl!, { method: 'PUT', body: manifest }))
+  expect(sent.status).toBe(200)
+  await app.artifacts.commitArtifact(actor, id)
+}
+
 /** For each role the outcome; `others` for those not named. */
 type Rule = { input: (world: World) => object; others: Outcome } & Partial<Record<Role, Outcome>>
 
 const where = ({ team: slug, project, experiment }: World) => ({ team: slug, project, experiment })
 const ofSweep = ({ team: slug, project, sweep }: World) => ({ team: slug, project, sweep })
+const whereArtifact = (w: World) => ({ ...where(w), collection: 'ds', version: 'v0' })
 const noInput = () => ({})
 /** An id of nothing. */
 const nothing = '01900000-0000-7000-8000-000000000000'
@@ -321,6 +348,27 @@ const rules: Record<string, Rule> = {
     }),
     { viewer: 'forbidden', service: 'forbidden', member: 'policy_denied' },
   ),
+  'artifacts.collections': inTeam(where),
+  'artifacts.versions': inTeam(whereArtifact),
+  'artifacts.get': inTeam(whereArtifact),
+  'artifacts.files': inTeam(whereArtifact),
+  'artifacts.lineage': inTeam(whereArtifact),
+  'artifacts.previewDelete': inTeam(whereArtifact),
+  'artifacts.ofExperiment': inTeam(where),
+  'artifacts.reproduction': inTeam(where),
+  'artifacts.change': maker((w) => ({ ...whereArtifact(w), description: 'Same' }), { service: 'forbidden' }),
+  'artifacts.changeCollection': maker((w) => ({ ...whereArtifact(w), description: 'Same' }), {
+    service: 'forbidden',
+  }),
+  'artifacts.delete': maker((w) => ({ ...whereArtifact(w), version: 'latest', aliases: true }), {
+    member: 'policy_denied',
+    service: 'forbidden',
+  }),
+  'artifacts.deleteCollection': maker(whereArtifact, {
+    // Its only version was deleted by then; an empty collection belongs to nobody.
+    service: 'forbidden',
+    admin: 'not_found',
+  }),
   'experiments.keys': inTeam(({ experimentId }) => ({ experimentIds: [experimentId] })),
   'experiments.curves': inTeam(({ experimentId }) => ({ experimentIds: [experimentId], keys: ['loss'] })),
   'experiments.media': inTeam((w) => ({ ...where(w), keys: ['image'] })),
@@ -393,9 +441,8 @@ describe('REST', () => {
   })
 
   // The admin comes last, and deleting after everything else: it is the one who gets through.
-  const ordered = endpoints.toSorted(
-    (a, b) => Number(a === 'experiments.delete') - Number(b === 'experiments.delete'),
-  )
+  const last = ['artifacts.delete', 'artifacts.deleteCollection', 'experiments.delete']
+  const ordered = endpoints.toSorted((a, b) => last.indexOf(a) - last.indexOf(b))
   describe.each(ordered)('%s', (name) => {
     test.each(roles)('as %s', async (role) => {
       const rule = rules[name]!

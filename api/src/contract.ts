@@ -1,3 +1,4 @@
+import { artifacts } from './artifacts.ts'
 import { audit } from './audit.ts'
 import { datastores } from './datastores.ts'
 import { alerts, notifications } from './alerts.ts'
@@ -16,6 +17,7 @@ export const contract = {
   invitations,
   projects,
   experiments,
+  artifacts,
   sweeps,
   audit,
   datastores,

@@ -56,6 +56,8 @@ export type Resource = {
   openedByLink?: boolean
   /** Its owner moved it into a project that is somebody else's. */
   isMoved?: boolean
+  /** In a registry of the organisation, where roles are given for it alone. */
+  isRegistry?: boolean
   /** Clusters: whose they are. */
   clusterOf?: 'team' | 'organisation'
   /** The experiment it is, or belongs to: a job's key reaches only this one. */
@@ -287,7 +289,9 @@ function keyAllows(asked: Asked, standing: readonly Column[]): boolean {
   const { keyScope } = subject
   if (keyScope === undefined) return true
   // View-only members have no API key (row 59): one from better days, or from another team, opens nothing here.
-  if (roleIn(asked) === 'viewer' && !standing.includes('OA')) return false
+  // A registry is read by scripts: that is what its viewers are for.
+  const isKeyless = roleIn(asked) === 'viewer' && asked.resource.isRegistry !== true
+  if (isKeyless && !standing.includes('OA')) return false
   if (keyScope === 'user') return true
   if (!keyScope.startsWith('experiment:') || !Object.hasOwn(jobKeyActions, action)) return false
   if (jobKeyActions[action as keyof typeof jobKeyActions] === 'any') return true

@@ -12,6 +12,7 @@ import {
   type Resource,
   type Subject,
   type Verdict,
+  type TeamRole,
 } from '@teamgrid/api'
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import { record } from './activity.ts'
@@ -66,7 +67,7 @@ export function createAccess({ db }: { db: Kysely<Database> }) {
 
   async function verdictOn(actor: Actor, action: Action, thing: Guarded): Promise<Verdict> {
     const { policy, isPersonalTeam } = await rulesOf(thing)
-    return can(subjectOf(actor, thing.teamId), action, resourceOf(thing, isPersonalTeam), policy)
+    return can(subjectOf(actor, thing), action, resourceOf(thing, isPersonalTeam), policy)
   }
 
   /** An organisation admin looked into a team they are not in: written down before they see it, once an hour a thing. */
@@ -108,7 +109,7 @@ export function createAccess({ db }: { db: Kysely<Database> }) {
       adminNames: admins,
       ...(owner ? { ownerName: owner.username } : {}),
     }
-    const verdict = can(subjectOf(actor, thing.teamId), action, resource, policy)
+    const verdict = can(subjectOf(actor, thing), action, resource, policy)
     if (verdict.allowed) throw new Error('A refusal was granted when asked again')
     return new GridError(codeOf(verdict), verdict.sentence, {
       ...(verdict.policy ? { policy: verdict.policy } : {}),
@@ -161,7 +162,7 @@ export function createAccess({ db }: { db: Kysely<Database> }) {
 
   async function refusalInOrganisation(actor: Actor, action: Action): Promise<Refused | undefined> {
     const policy = resolvePolicy('default', {}, await policyLocks())
-    const verdict = can(subjectOf(actor, null), action, { teamId: null }, policy)
+    const verdict = can(subjectOf(actor, { teamId: null }), action, { teamId: null }, policy)
     return verdict.allowed ? undefined : verdict
   }
 
@@ -225,6 +226,8 @@ export function createAccess({ db }: { db: Kysely<Database> }) {
       .where('users.disabled_at', 'is', null)
       .executeTakeFirst()
     if (found === undefined) return false
+    // What was read through a registry was shown to somebody of the organisation, and they still are.
+    if (how === 'read' && found.kind === 'organisation') return true
     if (found.role !== null && (how === 'read' || found.role !== 'viewer')) return true
     if (found.organisation_role !== 'admin' || found.kind !== 'team') return false
     return resolvePolicy('default', {}, await policyLocks()).switches.org_admin_sees_content
@@ -257,11 +260,15 @@ function rulesIn({ policy_preset, policy_overrides, kind }: TeamRules, locks: Lo
   }
 }
 
-/** How the permission table sees an actor from a team (null: from the organisation). */
-export function subjectOf(actor: Actor, teamId: string | null): Subject {
+/** How the permission table sees an actor from a thing's team (null: from the organisation). */
+export function subjectOf(
+  actor: Actor,
+  { teamId, registryRole }: { teamId: string | null; registryRole?: TeamRole | null },
+): Subject {
+  const role = teamId === null ? roleInOrganisation(actor) : (actor.memberships.get(teamId)?.role ?? null)
   return {
     userId: actor.userId,
-    role: teamId === null ? roleInOrganisation(actor) : (actor.memberships.get(teamId)?.role ?? null),
+    role: registryRole === undefined ? role : registryRole,
     orgRole: actor.kind === 'person' ? actor.organisationRole : null,
     isOperator: actor.kind === 'operator',
     via: actor.client,
@@ -278,7 +285,8 @@ function roleInOrganisation(actor: Actor): Subject['role'] {
 }
 
 function resourceOf(thing: Guarded, isPersonalTeam: boolean): Resource {
-  const { share, visibility, keptById, isMoved, openedByLink, policyKey, clusterOf, experimentId } = thing
+  const { share, visibility, keptById, isMoved, openedByLink, policyKey, clusterOf } = thing
+  const { experimentId, registryRole } = thing
   return {
     teamId: thing.teamId,
     ownerId: thing.ownerId,
@@ -294,6 +302,7 @@ function resourceOf(thing: Guarded, isPersonalTeam: boolean): Resource {
     ...(openedByLink === undefined ? {} : { openedByLink }),
     ...(policyKey === undefined ? {} : { policyKey }),
     ...(clusterOf === undefined ? {} : { clusterOf }),
+    ...(registryRole === undefined ? {} : { isRegistry: true }),
   }
 }
 

@@ -31,7 +31,7 @@ export type Actor = {
 export type TeamRules = {
   policy_preset: string
   policy_overrides: Record<string, boolean | string>
-  kind: 'team' | 'personal'
+  kind: 'team' | 'personal' | 'organisation'
 }
 
 /** What anything under permission must tell about itself. */
@@ -45,6 +45,8 @@ export type Guarded = {
   createdById?: string | null
   /** For jobs' keys, which reach only their own experiment. */
   experimentId?: string
+  /** What the actor is here where that is no matter of membership in a team: in a registry. */
+  registryRole?: TeamRole | null
   /** For refusals: `experiment`, `project` … and how people call it. */
   kind: string
   label: string

@@ -18,6 +18,8 @@ import { wire } from './wiring.ts'
 
 /** How soon lines of the audit log get their place in the hash chain. */
 const sealMs = 1000
+/** How often abandoned artifacts, those whose time is over and stray files are cleared. */
+const artifactSweepMs = 30_000
 /** How often experiments without a sign of life are looked for. */
 const crashSweepMs = 30_000
 /** How often mail and alerts that wait for another try are looked for. */
@@ -57,7 +59,7 @@ async function start(): Promise<void> {
 
   const logError = (text: string, error: unknown) =>
     log.error(`${text}: ${error instanceof Error ? error.stack : String(error)}`)
-  const { app, alerts, mailer, teams, experiments, sweeps, datastores } = await wire(
+  const { app, alerts, artifacts, mailer, teams, experiments, sweeps, datastores } = await wire(
     {
       db,
       metrics,
@@ -100,6 +102,7 @@ async function start(): Promise<void> {
   }
   every(crashSweepMs, () => experiments.sweepCrashed(), 'Looking for crashed experiments failed')
   every(crashSweepMs, () => sweeps.tendSweeps(), 'Tending sweeps failed')
+  every(artifactSweepMs, () => artifacts.sweep(), 'Clearing artifacts failed')
   every(mailStepMs, async () => mailer.wake(), 'Sending mail failed')
   every(sealMs, () => teams.sealAudit(), 'Sealing the audit log failed')
   every(clearMs, () => datastores.clear(), 'Clearing away what no datastore holds failed')

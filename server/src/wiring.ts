@@ -5,6 +5,7 @@ import { createAccess } from './access.ts'
 import { alertRoutes, notificationRoutes } from './alerts/routes.ts'
 import { createAlerts } from './alerts/service.ts'
 import { artifactFileRoutes } from './artifacts/file-routes.ts'
+import { artifactRoutes } from './artifacts/routes.ts'
 import { createArtifacts } from './artifacts/service.ts'
 import { datastoreRoutes } from './datastores/routes.ts'
 import { createDatastores } from './datastores/service.ts'
@@ -116,6 +117,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
       experiments: experimentRoutes(experiments),
       datastores: datastoreRoutes(datastores),
       sweeps: sweepRoutes(sweeps),
+      artifacts: artifactRoutes(artifacts),
       audit: auditRoutes(teams),
       alerts: alertRoutes(alerts),
       notifications: notificationRoutes(alerts),
@@ -144,11 +146,15 @@ export async function wire(engines: Engines, options: WiringOptions) {
               await experiments.storeFile(claim.experimentId, claim.path, body)
               return
             case 'put-artifact':
-              return artifacts.storeBlob(claim.artifactId, claim.md5Hex, body)
+              await artifacts.storeBlob(claim.artifactId, claim.md5Hex, body)
+              return
+            case 'put-part':
+              return artifacts.storePart(claim, body)
             case 'put-manifest':
-              return artifacts.storeManifest(claim.manifestId, body)
+              await artifacts.storeManifest(claim.manifestId, body)
+              return
             default:
-              claim satisfies never
+              return claim satisfies never
           }
         },
       }),

@@ -40,9 +40,9 @@ const promised = [
   'ArtifactType',
 ]
 
-/** By words in their names. Launch, registries, automations, links between collections. */
+/** By words in their names. Launch, automations. */
 const later =
-  /LaunchAgent|RunQueue|Registr|Automation|Integration|Webhook|ResourceConfig|Link|Artifact(Sequence|Portfolio|Collection)|DeleteArtifact|CreateFilterTrigger|Project(Views|Artifact)|Slack/i
+  /LaunchAgent|RunQueue|Automation|Integration|Webhook|ResourceConfig|CreateFilterTrigger|ProjectViews|Slack/i
 
 describe.each(pythons)('%s', (_name, python) => {
   test.skipIf(!python)('documents fit', async () => {

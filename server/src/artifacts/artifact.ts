@@ -19,9 +19,24 @@ export type StoredCollection = {
   name: string
   type: string
   kind: 'sequence' | 'portfolio'
+  /** Its project is a registry of the organisation. */
+  inRegistry: boolean
   description: string | null
+  tags: string[]
   createdAt: Date
   updatedAt: Date
+}
+
+/** How a client names content: `md5`, or the 128 bits of XXH3. */
+export type DigestAlgorithm = 'md5' | 'xxh128'
+
+/** That a version is in a collection: in the one it was made in, or in one of links. */
+export type Membership = {
+  artifact: StoredArtifact
+  collection: StoredCollection
+  versionIndex: number | null
+  aliases: string[]
+  createdAt: Date
 }
 
 export type ArtifactState = 'pending' | 'committed' | 'deleted'
@@ -35,6 +50,7 @@ export type StoredArtifact = Guarded & {
   versionIndex: number | null
   /** As the client gave it: hex MD5 of the manifest it sent. */
   digest: string
+  digestAlgorithm: DigestAlgorithm
   /** Ours, of the whole merged content; null until committed. */
   contentDigest: string | null
   manifestKey: string | null
@@ -43,8 +59,11 @@ export type StoredArtifact = Guarded & {
   tags: string[]
   /** Asked for at creation, given at commit. */
   wantedAliases: string[]
-  /** Aliases it has now. */
+  /** Aliases it has now in its own collection. */
   aliases: string[]
+  /** Collections of links that it is in. */
+  linkCount: number
+  /** Null: not told; 0: kept for ever. */
   ttlSeconds: number | null
   historyStep: number | null
   distributedId: string | null
@@ -142,6 +161,26 @@ export function md5HexOf(base64: string): string | undefined {
 }
 
 export const md5HexPattern = /^[0-9a-f]{32}$/
+
+/** What stored content is called: its MD5 in hex, or `x` and its XXH128. */
+export const contentPattern = /^x?[0-9a-f]{32}$/
+
+/** The name of content whose digest a client gave in base64; undefined when it is none. */
+export function contentName(base64: string, algorithm: DigestAlgorithm): string | undefined {
+  const hex = md5HexOf(base64)
+  return hex !== undefined && algorithm === 'xxh128' ? `x${hex}` : hex
+}
+
+/** How a version of a collection is called by people: `ds:v3`. */
+export function versionName(collection: string, index: number | null): string {
+  return index === null ? collection : `${collection}:v${index}`
+}
+
+/** A version is a member of the collection that it was made in. */
+export function ownMembership(artifact: StoredArtifact): Membership {
+  const { collection, versionIndex, aliases, committedAt, createdAt } = artifact
+  return { artifact, collection, versionIndex, aliases, createdAt: committedAt ?? createdAt }
+}
 
 function shorten(text: string): string {
   return text.length > 60 ? `${text.slice(0, 60)}…` : text

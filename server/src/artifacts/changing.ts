@@ -4,7 +4,7 @@ import { record } from '../activity.ts'
 import type { Actor } from '../actor.ts'
 import type { ExperimentRef } from '../experiments/types.ts'
 import { checkAlias, checkTag, type StoredArtifact } from './artifact.ts'
-import { checkDescription, checkMetadata } from './creating.ts'
+import { checkDescription, checkMetadata, readTtl } from './creating.ts'
 import type { ArtifactsDeps } from './deps.ts'
 import type { Permission } from './permission.ts'
 import * as store from './store.ts'
@@ -13,13 +13,15 @@ import * as store from './store.ts'
 export type ArtifactChange = {
   description?: string
   metadata?: Record<string, unknown>
-  /** Zero and less mean "for ever". */
+  /** −1: not told; zero and −2: kept for ever. */
   ttlSeconds?: number
   tagsToAdd?: string[]
   tagsToDelete?: string[]
   /** All it shall have; those of other versions are taken from them. */
   aliases?: string[]
 }
+
+export type Changing = ReturnType<typeof createChanging>
 
 export function createChanging(deps: ArtifactsDeps, { visible }: Permission) {
   const { db, access, experiments, events, clock } = deps
@@ -44,7 +46,7 @@ export function createChanging(deps: ArtifactsDeps, { visible }: Permission) {
     const row = {
       ...(change.description === undefined ? {} : { description: checkDescription(change.description) }),
       ...(change.metadata === undefined ? {} : { metadata: checkMetadata(change.metadata) }),
-      ...(change.ttlSeconds === undefined ? {} : { ttlSeconds: Math.max(0, change.ttlSeconds) }),
+      ...(change.ttlSeconds === undefined ? {} : { ttlSeconds: readTtl(change.ttlSeconds) }),
     }
     const added = (change.tagsToAdd ?? []).map(checkTag)
     const aliases = change.aliases?.map(checkAlias)

@@ -7,11 +7,11 @@ import { text } from 'node:stream/consumers'
 import { GridError } from '@teamgrid/api'
 import { record } from '../activity.ts'
 import type { Actor } from '../actor.ts'
-import { newId } from '../lib/ids.ts'
-import { md5HexOf, newestAlias, type StoredArtifact } from './artifact.ts'
+import { newestAlias, type StoredArtifact } from './artifact.ts'
 import * as contents from './content-store.ts'
 import type { ArtifactsDeps } from './deps.ts'
 import {
+  contentOf,
   digestOf,
   type Entry,
   type Manifest,
@@ -21,10 +21,14 @@ import {
   sizeOf,
 } from './manifest.ts'
 import type { Permission } from './permission.ts'
-import { contentPrefix, manifestPrefix } from './receiving.ts'
+import { contentPrefix, manifestPrefix, type Receiving } from './receiving.ts'
 import * as store from './store.ts'
 
-export function createCommitting(deps: ArtifactsDeps, { writable, seen }: Permission) {
+export function createCommitting(
+  deps: ArtifactsDeps,
+  { writable, seen }: Permission,
+  { newKey, removeStrays }: Pick<Receiving, 'newKey' | 'removeStrays'>,
+) {
   const { db, access, blobs, events, clock } = deps
 
   /**
@@ -55,14 +59,10 @@ export function createCommitting(deps: ArtifactsDeps, { writable, seen }: Permis
     const { id } = artifact
     const manifests = await contents.listManifests(db, id)
     const manifest = await complete(actor, artifact, await merged(actor, artifact, manifests))
-    const prefix = `${manifestPrefix(artifact.collection.projectId, id)}/`
-    const manifestKey = prefix + newId()
+    const manifestKey = await newKey(manifestPrefix(artifact.collection.projectId, id))
     await blobs.put(manifestKey, Readable.from([printManifest(manifest)]))
-    const isOurs = await publish(actor, artifact, manifest, manifestKey)
-    const unused: string[] = isOurs ? [] : [manifestKey]
-    // What clients sent, with the paths of their machines in it, has done its service.
-    if (isOurs) for await (const { key } of blobs.list(prefix)) if (key !== manifestKey) unused.push(key)
-    await blobs.remove(unused)
+    const { isOurs, unused } = await publish(actor, artifact, manifest, manifestKey)
+    await removeStrays(unused)
     return isOurs
   }
 
@@ -104,20 +104,24 @@ export function createCommitting(deps: ArtifactsDeps, { writable, seen }: Permis
   async function complete(actor: Actor, artifact: StoredArtifact, manifest: Manifest): Promise<Manifest> {
     const { projectId } = artifact.collection
     const files = [...manifest.values()].filter((entry) => entry.ref === null)
-    const md5Hexes = new Set(files.map((entry) => md5HexOf(entry.digest)!))
-    const stored = await contents.findBlobs(db, projectId, [...md5Hexes])
+    const names = [...new Set(files.map((entry) => contentOf(entry)!))]
+    const stored = await db.transaction().execute(async (trx) => {
+      await contents.shareProject(trx, projectId)
+      await contents.claim(trx, artifact.id, projectId, names)
+      return await contents.findBlobs(trx, projectId, names)
+    })
     const missing: Entry[] = []
     for (const entry of files) {
-      const md5Hex = md5HexOf(entry.digest)!
-      if (stored.has(md5Hex)) continue
-      const adopted = await adopt(actor, projectId, entry, md5Hex)
-      if (adopted) stored.set(md5Hex, adopted)
+      const content = contentOf(entry)!
+      if (stored.has(content)) continue
+      const adopted = await adopt(actor, projectId, entry, content)
+      if (adopted) stored.set(content, adopted)
       else missing.push(entry)
     }
     if (missing.length > 0) throw notSent(artifact, missing, files.length)
     const completed = new Map<string, Entry>()
     for (const [path, entry] of manifest) {
-      const blob = entry.ref === null ? stored.get(md5HexOf(entry.digest)!)! : undefined
+      const blob = entry.ref === null ? stored.get(contentOf(entry)!)! : undefined
       completed.set(
         path,
         blob
@@ -136,39 +140,49 @@ export function createCommitting(deps: ArtifactsDeps, { writable, seen }: Permis
     actor: Actor,
     projectId: string,
     entry: Entry,
-    md5Hex: string,
+    content: string,
   ): Promise<contents.Blob | undefined> {
     if (entry.birthArtifactId === null) return undefined
     const birth = await seen(actor, await store.findArtifact(db, entry.birthArtifactId))
     if (!birth || birth.collection.projectId === projectId) return undefined
     if (!(await access.permits(actor, 'artifact:download', birth))) return undefined
-    const theirs = (await contents.findBlobs(db, birth.collection.projectId, [md5Hex])).get(md5Hex)
+    const theirs = (await contents.findBlobs(db, birth.collection.projectId, [content])).get(content)
     if (!theirs) return undefined
-    const blobKey = `${contentPrefix(projectId, md5Hex)}/${newId()}`
+    const blobKey = await newKey(contentPrefix(projectId, content))
     await blobs.copy(theirs.blobKey, blobKey)
-    const isNew = await contents.insertBlob(db, { ...theirs, projectId, blobKey })
-    if (!isNew) await blobs.remove([blobKey])
-    return (await contents.findBlobs(db, projectId, [md5Hex])).get(md5Hex)
+    if (!(await contents.insertBlob(db, { ...theirs, projectId, blobKey }, clock.now())))
+      await removeStrays([blobKey])
+    return (await contents.findBlobs(db, projectId, [content])).get(content)
   }
 
-  /** @returns false when somebody else committed it meanwhile. */
+  /** @returns whether nobody else committed it meanwhile, and keys that have done their service. */
   async function publish(
     actor: Actor,
     artifact: StoredArtifact,
     manifest: Manifest,
     manifestKey: string,
-  ): Promise<boolean> {
+  ): Promise<{ isOurs: boolean; unused: string[] }> {
     const { collection } = artifact
     return await db.transaction().execute(async (trx) => {
       // The collection first, as everywhere, or two transactions could wait for each other.
       await store.lockCollection(trx, collection, clock.now())
-      if ((await store.lockArtifact(trx, artifact.id))?.state !== 'pending') return false
+      if ((await store.lockArtifact(trx, artifact.id))?.state !== 'pending') {
+        await contents.noteStrays(trx, [manifestKey], new Date(0))
+        return { isOurs: false, unused: [manifestKey] }
+      }
+      if (!(await contents.takeStray(trx, manifestKey, clock.now()))) {
+        throw new GridError('unavailable', 'Storing the manifest took too long.', { retryAfterSeconds: 1 })
+      }
       await contents.insertEntries(trx, artifact.id, manifest.values())
+      await contents.dropClaims(trx, [artifact.id])
+      // What clients sent, with the paths of their machines in it, has done its service.
+      const sent = (await contents.listManifests(trx, artifact.id)).flatMap(({ blobKey }) => blobKey ?? [])
+      await contents.noteStrays(trx, sent, new Date(0))
       const versionIndex = await store.markCommitted(
         trx,
         { id: artifact.id, collectionId: collection.id },
         {
-          contentDigest: digestOf(manifest),
+          contentDigest: await digestOf(manifest, artifact.digestAlgorithm),
           manifestKey,
           sizeBytes: sizeOf(manifest),
           fileCount: manifest.size,
@@ -183,7 +197,7 @@ export function createCommitting(deps: ArtifactsDeps, { writable, seen }: Permis
         id: artifact.id,
         details: { name: `${collection.name}:v${versionIndex}` },
       })
-      return true
+      return { isOurs: true, unused: sent }
     })
   }
 

@@ -1,10 +1,16 @@
-/** The SQL of what is in artifacts: manifests on their way in, entries of committed versions, stored content. */
+/**
+ * The SQL of what is in artifacts: manifests on their way in, entries of committed versions, stored content.
+ *
+ * Content is cleared away when no entry of a committed version and no claim of a pending one names it. Who counts on
+ * content holds the project's lock shared, who clears it holds it alone, so neither misses the other.
+ */
 import { sql } from 'kysely'
 import type { Db } from './store.ts'
-import type { Entry } from './manifest.ts'
+import { contentOf, type Entry } from './manifest.ts'
 
 /** Content that a project stores. */
 export type Blob = {
+  /** Its name; see `contentName`. */
   md5Hex: string
   sha256Hex: string
   blobKey: string
@@ -41,6 +47,11 @@ const manifestQuery = (db: Db) =>
 
 export function findManifest(db: Db, id: string): Promise<StoredManifest | undefined> {
   return manifestQuery(db).where('id', '=', id).executeTakeFirst()
+}
+
+/** Held until the transaction ends. */
+export function lockManifest(trx: Db, id: string): Promise<StoredManifest | undefined> {
+  return manifestQuery(trx).where('id', '=', id).forUpdate().executeTakeFirst()
 }
 
 /** In the order they were made. */
@@ -111,7 +122,10 @@ export async function findBlobs(db: Db, projectId: string, md5Hexes: string[]): 
   return new Map(rows.map((row) => [row.md5Hex, row]))
 }
 
-/** @returns false when the project has this content already, stored meanwhile under another key. */
+/**
+ * Makes a blob known, whose key was noted as stray before it was written.
+ * @returns false when the project has this content already, or the key's time is over; it then stays stray.
+ */
 export async function insertBlob(
   db: Db,
   blob: {
@@ -122,8 +136,29 @@ export async function insertBlob(
     sha256Hex: string
     birthArtifactId: string | null
   },
+  now: Date,
 ): Promise<boolean> {
-  const { numInsertedOrUpdatedRows } = await db
+  return await db.transaction().execute(async (trx) => {
+    await shareProject(trx, blob.projectId)
+    if (!(await takeStray(trx, blob.blobKey, now))) return false
+    const inserted = await insertBlobRow(trx, blob)
+    if (!inserted) await noteStrays(trx, [blob.blobKey], new Date(0))
+    return inserted
+  })
+}
+
+async function insertBlobRow(
+  trx: Db,
+  blob: {
+    projectId: string
+    md5Hex: string
+    blobKey: string
+    sizeBytes: number
+    sha256Hex: string
+    birthArtifactId: string | null
+  },
+): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await trx
     .insertInto('artifact_blobs')
     .values({
       project_id: blob.projectId,
@@ -150,13 +185,14 @@ export async function insertEntries(trx: Db, artifactId: string, entries: Iterab
       birth_artifact_id: entry.birthArtifactId,
       ref: entry.ref,
       extra: entry.extra,
+      content: contentOf(entry),
     }))
     // One parameter instead of seven a row: Postgres takes at most 65 535 parameters.
     await sql`
-      insert into artifact_entries (artifact_id, path, digest, size_bytes, birth_artifact_id, ref, extra)
-      select ${artifactId}::uuid, path, digest, size_bytes, birth_artifact_id, ref, extra
+      insert into artifact_entries (artifact_id, path, digest, size_bytes, birth_artifact_id, ref, extra, content)
+      select ${artifactId}::uuid, path, digest, size_bytes, birth_artifact_id, ref, extra, content
       from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as entry
-        (path text, digest text, size_bytes bigint, birth_artifact_id uuid, ref text, extra jsonb)
+        (path text, digest text, size_bytes bigint, birth_artifact_id uuid, ref text, extra jsonb, content text)
     `.execute(trx)
   }
 }
@@ -191,38 +227,182 @@ export async function listEntries(
   return await query.execute()
 }
 
-/** Where the content of a committed version lies, by collection and MD5; `artifactId` narrows it to one version. */
+/** Where the content of a committed version lies; `artifactIds` narrows it to some versions. */
 export async function findPublished(
   db: Db,
-  where: { projectId: string; collectionId?: string; artifactId?: string; digest: string; md5Hex: string },
+  where: { projectId: string; collectionId?: string; artifactId?: string; contents: string[] },
 ): Promise<{ artifactId: string; blobKey: string } | undefined> {
   let query = db
     .selectFrom('artifact_entries as e')
     .innerJoin('artifacts as a', 'a.id', 'e.artifact_id')
     .innerJoin('artifact_collections as c', 'c.id', 'a.collection_id')
     .innerJoin('artifact_blobs as b', (join) =>
-      join.onRef('b.project_id', '=', 'c.project_id').on('b.md5_hex', '=', where.md5Hex),
+      join.onRef('b.project_id', '=', 'c.project_id').onRef('b.md5_hex', '=', 'e.content'),
     )
     .select(['a.id as artifactId', 'b.blob_key as blobKey'])
     .where('c.project_id', '=', where.projectId)
     .where('a.state', '=', 'committed')
-    .where('e.digest', '=', where.digest)
-    .where('e.ref', 'is', null)
+    .where('e.content', 'in', where.contents)
     .limit(1)
-  if (where.collectionId !== undefined) query = query.where('c.id', '=', where.collectionId)
+  if (where.collectionId !== undefined) {
+    const collectionId = where.collectionId
+    // A collection of links shows the content of the versions that it links to.
+    query = query.where((eb) =>
+      eb.or([
+        eb('c.id', '=', collectionId),
+        eb(
+          'a.id',
+          'in',
+          eb.selectFrom('artifact_links').select('artifact_id').where('collection_id', '=', collectionId),
+        ),
+      ]),
+    )
+  }
   if (where.artifactId !== undefined) query = query.where('a.id', '=', where.artifactId)
   return await query.executeTakeFirst()
 }
 
 /** Projects of a team that store this content. */
-export async function projectsWith(db: Db, teamId: string, md5Hex: string): Promise<string[]> {
+export async function projectsWith(db: Db, teamId: string, contents: string[]): Promise<string[]> {
   const rows = await db
     .selectFrom('artifact_blobs as b')
     .innerJoin('projects as p', 'p.id', 'b.project_id')
     .select('p.id')
     .where('p.team_id', '=', teamId)
-    .where('b.md5_hex', '=', md5Hex)
+    .where('b.md5_hex', 'in', contents)
     .limit(100)
     .execute()
   return rows.map((row) => row.id)
+}
+
+/** Until the transaction ends no content of the project is cleared away. */
+export async function shareProject(trx: Db, projectId: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock_shared(${contentLock}, hashtext(${projectId}))`.execute(trx)
+}
+
+const contentLock = 0x41_52_54 // "ART"
+
+/** Notes that a version being saved counts on contents, stored or not. */
+export async function claim(
+  trx: Db,
+  artifactId: string,
+  projectId: string,
+  contents: string[],
+): Promise<void> {
+  if (contents.length === 0) return
+  await sql`
+    insert into artifact_claims (artifact_id, project_id, content)
+    select ${artifactId}::uuid, ${projectId}::uuid, content from unnest(${contents}::text[]) as content
+    on conflict do nothing`.execute(trx)
+}
+
+export async function dropClaims(trx: Db, artifactIds: string[]): Promise<void> {
+  if (artifactIds.length === 0) return
+  await trx.deleteFrom('artifact_claims').where('artifact_id', 'in', artifactIds).execute()
+}
+
+/** Which of these contents the project does not store. */
+export async function missingContents(trx: Db, projectId: string, contents: string[]): Promise<string[]> {
+  const { rows } = await sql<{ content: string }>`
+    select content from unnest(${contents}::text[]) as content
+    where not exists (
+      select 1 from artifact_blobs where project_id = ${projectId}::uuid and md5_hex = content)`.execute(trx)
+  return rows.map((row) => row.content)
+}
+
+const unused = sql`
+  not exists (
+    select 1 from artifact_entries e
+      join artifacts a on a.id = e.artifact_id
+      join artifact_collections c on c.id = a.collection_id
+    where e.content = b.md5_hex and c.project_id = b.project_id)
+  and not exists (
+    select 1 from artifact_claims k where k.project_id = b.project_id and k.content = b.md5_hex)`
+
+/** Forgets these contents of a project as far as nothing counts on them; their keys become stray. */
+export async function clearContents(trx: Db, projectId: string, contents: string[]): Promise<void> {
+  await sql`select pg_advisory_xact_lock(${contentLock}, hashtext(${projectId}))`.execute(trx)
+  const { rows } = await sql<{ blob_key: string }>`
+    delete from artifact_blobs b
+    where b.project_id = ${projectId}::uuid and b.md5_hex = any(${contents}::text[]) and ${unused}
+    returning b.blob_key`.execute(trx)
+  await noteStrays(
+    trx,
+    rows.map((row) => row.blob_key),
+    new Date(0),
+  )
+}
+
+/** Contents that versions name, stored ones alone. */
+export async function contentsOf(db: Db, artifactIds: string[]): Promise<string[]> {
+  if (artifactIds.length === 0) return []
+  const { rows } = await sql<{ content: string }>`
+    select distinct content from artifact_entries
+    where artifact_id = any(${artifactIds}::uuid[]) and content is not null
+    union select content from artifact_claims where artifact_id = any(${artifactIds}::uuid[])`.execute(db)
+  return rows.map((row) => row.content)
+}
+
+/** What deleting these versions would free: content that nothing else names. */
+export async function countFreed(
+  db: Db,
+  projectId: string,
+  artifactIds: string[],
+): Promise<{ bytes: number; files: number }> {
+  const { rows } = await sql<{ bytes: number; files: number }>`
+    select coalesce(sum(b.size_bytes), 0)::bigint as bytes, count(*)::bigint as files from artifact_blobs b
+    where b.project_id = ${projectId}::uuid
+      and b.md5_hex in (
+        select content from artifact_entries where artifact_id = any(${artifactIds}::uuid[]))
+      and not exists (
+        select 1 from artifact_entries e
+          join artifacts a on a.id = e.artifact_id
+          join artifact_collections c on c.id = a.collection_id
+        where e.content = b.md5_hex and c.project_id = b.project_id
+          and a.id <> all(${artifactIds}::uuid[]))
+      and not exists (
+        select 1 from artifact_claims k where k.project_id = b.project_id and k.content = b.md5_hex)`.execute(
+    db,
+  )
+  return rows[0]!
+}
+
+/**
+ * Notes keys that nothing refers to, so that whatever becomes of this process they are removed after that instant.
+ * A key is noted before it is written, and taken from here when something refers to it.
+ */
+export async function noteStrays(trx: Db, keys: string[], removeAfter: Date): Promise<void> {
+  if (keys.length === 0) return
+  await sql`
+    insert into stray_blobs (blob_key, remove_after)
+    select key, ${removeAfter} from unnest(${keys}::text[]) as key
+    on conflict (blob_key) do update set remove_after = excluded.remove_after`.execute(trx)
+}
+
+/** @returns false when it is not there or its time is over, so that somebody may be removing it. */
+export async function takeStray(trx: Db, key: string, now: Date): Promise<boolean> {
+  const { numDeletedRows } = await trx
+    .deleteFrom('stray_blobs')
+    .where('blob_key', '=', key)
+    .where('remove_after', '>', now)
+    .executeTakeFirst()
+  return numDeletedRows > 0n
+}
+
+export async function dueStrays(db: Db, now: Date, limit: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom('stray_blobs')
+    .select('blob_key')
+    .where('remove_after', '<=', now)
+    .orderBy('remove_after')
+    .limit(limit)
+    .execute()
+  return rows.map((row) => row.blob_key)
+}
+
+export async function forgetStrays(db: Db, keys: string[]): Promise<void> {
+  await db
+    .deleteFrom('stray_blobs')
+    .where('blob_key', 'in', ['', ...keys])
+    .execute()
 }

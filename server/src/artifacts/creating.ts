@@ -14,7 +14,10 @@ import {
   checkCollectionName,
   checkTag,
   checkType,
+  contentName,
+  type DigestAlgorithm,
   md5HexOf,
+  md5HexPattern,
   newestAlias,
   type StoredArtifact,
   type StoredCollection,
@@ -33,8 +36,9 @@ export type NewArtifact = {
   experiment: string | null
   collection: string
   type: string
-  /** Hex MD5 of the manifest that the client is about to send. */
+  /** Hex MD5 (or XXH128) of the manifest that the client is about to send. */
   digest: string
+  digestAlgorithm?: DigestAlgorithm
   description?: string | null
   metadata?: Record<string, unknown> | null
   aliases?: string[]
@@ -63,10 +67,26 @@ export type FilePlace = {
   storagePath: string
   /** Null when the project stores this content already, or another file of the same answer brings it. */
   uploadUrl: string | null
+  /** Where to send its parts instead; null when none were announced. */
+  partUrls: { partNumber: number; url: string }[] | null
   birthArtifactId: string
 }
 
+/** `digest` is base64. */
+export type NewFile = {
+  artifactId: string
+  name: string
+  digest: string
+  algorithm?: DigestAlgorithm
+  parts?: FilePart[] | null
+}
+
+/** A piece of a large file; numbers count from 1. */
+export type FilePart = { partNumber: number; md5Hex: string }
+
 export const filesAtOnceMax = 20_000
+/** S3's own limit, which clients keep to. */
+const partsMax = 10_000
 const aliasesMax = 100
 const tagsMax = 100
 const digestLengthMax = 128
@@ -156,11 +176,17 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
   ): Promise<string | undefined> {
     if (wanted.clientId) {
       const [named] = await store.findByClientId(trx, wanted.clientId, collection.projectId)
-      if (named?.artifactId) return named.artifactId
+      if (named?.artifactId) {
+        await store.touch(trx, [named.artifactId], clock.now())
+        return named.artifactId
+      }
     }
     if (wanted.distributedId !== null) {
       const shared = await store.findPendingShared(trx, collection.id, wanted.distributedId)
-      if (shared) await store.wantMore(trx, shared.id, wanted.wantedAliases, wanted.tags)
+      if (shared) {
+        await store.wantMore(trx, shared.id, wanted.wantedAliases, wanted.tags)
+        await store.touch(trx, [shared.id], clock.now())
+      }
       return shared?.id
     }
     if (!wanted.deduplicate) return undefined
@@ -202,6 +228,7 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
     checkDigest(input.digest)
     const manifest = await db.transaction().execute(async (trx) => {
       await lockPending(trx, artifact)
+      await store.touch(trx, [artifact.id], clock.now())
       const all = await contents.listManifests(trx, artifact.id)
       if (all.length >= manifestsMax) {
         throw new GridError('too_large', `One artifact has at most ${manifestsMax} writers.`)
@@ -233,6 +260,7 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
     if (input.digest !== null) checkDigest(input.digest)
     const manifest = await db.transaction().execute(async (trx) => {
       await lockPending(trx, artifact)
+      await store.touch(trx, [artifact.id], clock.now())
       await contents.changeManifest(trx, found.id, {
         digest: input.digest ?? found.digest,
         baseArtifactId: input.baseArtifactId ?? found.baseArtifactId,
@@ -256,51 +284,116 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
    * Places for files, in the order asked. What the project stores already, or is asked for twice, need not be sent
    * again; what other projects store makes no difference, so an answer tells nothing about them.
    *
-   * @param files `md5` is base64.
+   * @param files `parts` of a large file, each with its own MD5 in hex, get a link each; a link for the whole is given
+   *   as well.
    * @throws GridError invalid for a name that leads out of the artifact, or what is no MD5.
    */
-  async function createFiles(
-    actor: Actor,
-    files: { artifactId: string; name: string; md5: string }[],
-  ): Promise<FilePlace[]> {
+  async function createFiles(actor: Actor, files: NewFile[]): Promise<FilePlace[]> {
     if (files.length > filesAtOnceMax) {
       throw new GridError('too_large', `At most ${filesAtOnceMax} files can be announced at once.`)
     }
     const artifacts = new Map<string, StoredArtifact>()
     for (const id of new Set(files.map((file) => file.artifactId)))
       artifacts.set(id, await writable(actor, id))
-    const asked = files.map((file) => ({
-      artifact: artifacts.get(file.artifactId)!,
-      name: checkPath(file.name),
-      md5Hex: md5HexOf(file.md5),
-    }))
-    const known = new Map<string, Map<string, contents.Blob>>()
-    for (const [projectId, group] of Map.groupBy(asked, ({ artifact }) => artifact.collection.projectId)) {
-      const md5Hexes = new Set(group.flatMap(({ md5Hex }) => md5Hex ?? []))
-      known.set(projectId, await contents.findBlobs(db, projectId, [...md5Hexes]))
-    }
-    const sent = new Set<string>()
-    return asked.map(({ artifact, name, md5Hex }) => {
-      if (md5Hex === undefined)
+    const asked = files.map((file) => {
+      const artifact = artifacts.get(file.artifactId)!
+      const name = checkPath(file.name)
+      const content = contentName(file.digest, file.algorithm ?? 'md5')
+      if (content === undefined)
         throw new GridError('invalid', `The digest of ${JSON.stringify(name)} is not an MD5.`)
-      const blob = known.get(artifact.collection.projectId)!.get(md5Hex)
+      return { artifact, name, content, parts: checkParts(file.parts, name) }
+    })
+    const known = await claimAll(asked)
+    const sent = new Set<string>()
+    return asked.map(({ artifact, name, content, parts }) => {
+      const blob = known.get(artifact.collection.projectId)!.get(content)
       if (!blob && artifact.state !== 'pending') throw alreadyCommitted(artifact)
-      const content = `${artifact.id} ${md5Hex}`
-      const isNeeded = !blob && !sent.has(content)
-      sent.add(content)
+      const isNeeded = !blob && !sent.has(`${artifact.id} ${content}`)
+      sent.add(`${artifact.id} ${content}`)
       const writer = writerOf(actor, artifact.teamId)
-      const claim = { do: 'put-artifact', artifactId: artifact.id, md5Hex, ...writer } as const
+      const claim = { do: 'put-artifact', artifactId: artifact.id, md5Hex: content, ...writer } as const
       return {
         artifactId: artifact.id,
         name,
-        storagePath: `artifacts/${artifact.collection.projectNumber}/${artifact.id}/${md5Hex}`,
+        storagePath: storagePathOf(artifact, content),
         uploadUrl: isNeeded ? actor.origin + signed.sign(claim, { fileName: name }) : null,
+        partUrls: isNeeded ? partUrlsOf(actor, artifact, { name, content, parts }) : null,
         birthArtifactId: blob?.birthArtifactId ?? artifact.id,
       }
     })
   }
 
+  /** Notes what is counted on, and tells what is stored of it, by project and name of content. */
+  async function claimAll(
+    asked: { artifact: StoredArtifact; content: string }[],
+  ): Promise<Map<string, Map<string, contents.Blob>>> {
+    const known = new Map<string, Map<string, contents.Blob>>()
+    for (const [projectId, group] of Map.groupBy(asked, ({ artifact }) => artifact.collection.projectId)) {
+      const names = [...new Set(group.map(({ content }) => content))]
+      const found = await db.transaction().execute(async (trx) => {
+        await contents.shareProject(trx, projectId)
+        const pending = group.filter(({ artifact }) => artifact.state === 'pending')
+        const byArtifact = Map.groupBy(pending, ({ artifact }) => artifact.id)
+        for (const [id, of] of byArtifact) {
+          await contents.claim(trx, id, projectId, [...new Set(of.map(({ content }) => content))])
+        }
+        await store.touch(trx, [...byArtifact.keys()], clock.now())
+        return await contents.findBlobs(trx, projectId, names)
+      })
+      known.set(projectId, found)
+    }
+    return known
+  }
+
+  /** One link for each part, if the client is ready to send parts. */
+  function partUrlsOf(
+    actor: Actor,
+    artifact: StoredArtifact,
+    { name, content, parts }: { name: string; content: string; parts: FilePart[] | null },
+  ): { partNumber: number; url: string }[] | null {
+    if (parts === null) return null
+    const writer = writerOf(actor, artifact.teamId)
+    return parts.map(({ partNumber, md5Hex }) => {
+      const claim = {
+        do: 'put-part',
+        artifactId: artifact.id,
+        content,
+        partNumber,
+        md5Hex,
+        ...writer,
+      } as const
+      return { partNumber, url: actor.origin + signed.sign(claim, { fileName: name }) }
+    })
+  }
+
   return { createArtifact, createManifest, updateManifest, createFiles }
+}
+
+const storagePath = /^artifacts\/\d+\/([0-9a-f-]{36})\/(x?[0-9a-f]{32})$/
+
+function storagePathOf(artifact: StoredArtifact, content: string): string {
+  return `artifacts/${artifact.collection.projectNumber}/${artifact.id}/${content}`
+}
+
+/** What an opaque storage path stands for. @throws GridError invalid for one that we did not give out. */
+export function readStoragePath(path: string): { artifactId: string; content: string } {
+  const [, artifactId, content] = storagePath.exec(path) ?? []
+  if (artifactId === undefined || content === undefined) {
+    throw new GridError('invalid', 'This storage path was not given out by this server.')
+  }
+  return { artifactId, content }
+}
+
+function checkParts(parts: FilePart[] | null | undefined, name: string): FilePart[] | null {
+  if (!parts || parts.length === 0) return null
+  const isWhole =
+    parts.length <= partsMax &&
+    parts.every(({ partNumber, md5Hex }, at) => partNumber === at + 1 && md5HexPattern.test(md5Hex))
+  if (isWhole) return parts
+  throw new GridError(
+    'invalid',
+    `The parts of ${JSON.stringify(name)} are numbered 1 to at most ${partsMax}, each with the hex of its MD5.`,
+  )
 }
 
 /** Locks a version until the transaction ends. @throws GridError invalid when it takes no more content. */
@@ -334,11 +427,17 @@ function checked(input: NewArtifact) {
     metadata: input.metadata ? checkMetadata(input.metadata) : null,
     wantedAliases: aliases.map(checkAlias),
     tags: tags.map(checkTag),
-    // Zero and less mean "for ever".
-    ttlSeconds: input.ttlSeconds != null && input.ttlSeconds > 0 ? input.ttlSeconds : null,
+    ttlSeconds: readTtl(input.ttlSeconds),
+    digestAlgorithm: input.digestAlgorithm ?? 'md5',
     historyStep: input.historyStep ?? null,
     distributedId: input.distributedId || null,
   }
+}
+
+/** −1 and null: not told; −2 and 0: kept for ever. A century is for ever too. */
+export function readTtl(seconds: number | null | undefined): number | null {
+  if (seconds == null || seconds === -1) return null
+  return Math.min(Math.max(0, seconds), 100 * 365 * 24 * 3600)
 }
 
 /** @throws GridError too_large */

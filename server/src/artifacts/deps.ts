@@ -1,3 +1,4 @@
+import type { ExperimentDetails, FileInfo } from '@teamgrid/api'
 import type { Kysely } from 'kysely'
 import type { Access } from '../access.ts'
 import type { Actor } from '../actor.ts'
@@ -16,6 +17,8 @@ export type ArtifactsDeps = {
   experiments: {
     find(actor: Actor, ref: ExperimentRef): Promise<StoredExperiment | undefined>
     findById(actor: Actor, id: string): Promise<StoredExperiment | undefined>
+    get(actor: Actor, ref: ExperimentRef): Promise<ExperimentDetails>
+    files(actor: Actor, ref: ExperimentRef): Promise<FileInfo[]>
   }
   blobs: BlobStore
   signed: SignedUrls

@@ -111,7 +111,7 @@ describe('a file name is refused', () => {
   )
 })
 
-test('the digest is the one that clients compute', () => {
+test('the digest is the one that clients compute', async () => {
   // Computed by `ArtifactManifestV1.digest()` of wandb 0.30 from these entries.
   const manifest = parseManifest(
     of({
@@ -121,7 +121,7 @@ test('the digest is the one that clients compute', () => {
       'a.txt': { digest: 'LB/gGEo9TF5Yw9/rDABP9w==', size: 5 },
     }),
   )
-  expect(digestOf(manifest)).toBe('ca502f35b37d3fc10fe040e31992ab1d')
+  expect(await digestOf(manifest)).toBe('ca502f35b37d3fc10fe040e31992ab1d')
   expect(sizeOf(manifest)).toBe(11)
 })
 

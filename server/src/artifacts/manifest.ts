@@ -6,7 +6,8 @@
 import { createHash } from 'node:crypto'
 import { GridError } from '@teamgrid/api'
 import { storableText, toStrictJson } from '../lib/tolerant-json.ts'
-import { md5HexOf, printArtifactId, readArtifactId } from './artifact.ts'
+import { contentName, type DigestAlgorithm, md5HexOf, printArtifactId, readArtifactId } from './artifact.ts'
+import { xxh128Hex } from './xxh128.ts'
 
 /** One file, or one reference to a file that is kept elsewhere. */
 export type Entry = {
@@ -20,6 +21,11 @@ export type Entry = {
   /** Where the file really is: `s3://…`, `https://…`, `wandb-artifact://<hex id>/<path>`. Null for stored content. */
   ref: string | null
   extra: Record<string, unknown> | null
+}
+
+/** The name of the stored content that an entry is; null for a reference. */
+export function contentOf({ ref, digest, extra }: Pick<Entry, 'ref' | 'digest' | 'extra'>): string | null {
+  return ref === null ? contentName(digest, extra?.alg === 'XXH128' ? 'xxh128' : 'md5')! : null
 }
 
 /** By path. */
@@ -85,7 +91,7 @@ function readEntry(path: string, entry: unknown): Entry {
     throw invalid(`${at()} has a reference that is not an address.`)
   }
   if (ref == null && md5HexOf(digest) === undefined) {
-    throw invalid(`${at()} has a digest that is not the base64 of an MD5.`)
+    throw invalid(`${at()} has a digest that is not the base64 of 128 bits.`)
   }
   return {
     path,
@@ -115,13 +121,17 @@ export function mergeManifests(manifests: Iterable<Manifest>): Manifest {
 }
 
 /**
- * Hex MD5 over a header and `path:digest` of every entry in the order of their paths' bytes: the client's digest of an
- * artifact whose content is this.
+ * Hex digest over a header and `path:digest` of every entry in the order of their paths' bytes: the client's digest of
+ * an artifact whose content is this.
  */
-export function digestOf(manifest: Manifest): string {
-  const hash = createHash('md5').update('wandb-artifact-manifest-v1\n')
-  for (const { path, digest } of inOrder(manifest)) hash.update(`${path}:${digest}\n`)
-  return hash.digest('hex')
+export async function digestOf(manifest: Manifest, algorithm: DigestAlgorithm = 'md5'): Promise<string> {
+  const text = digestedText(manifest)
+  return algorithm === 'xxh128' ? await xxh128Hex(text) : createHash('md5').update(text).digest('hex')
+}
+
+export function digestedText(manifest: Manifest): string {
+  const lines = inOrder(manifest).map(({ path, digest }) => `${path}:${digest}\n`)
+  return `wandb-artifact-manifest-v1\n${lines.join('')}`
 }
 
 /** Bytes of all files; what references point to counts as well. */

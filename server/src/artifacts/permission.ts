@@ -1,8 +1,9 @@
 /** Who may see and write which version. Every use case of this slice passes through here. */
 import { GridError } from '@teamgrid/api'
-import type { Actor } from '../actor.ts'
-import type { StoredArtifact } from './artifact.ts'
+import type { Actor, Guarded } from '../actor.ts'
+import type { StoredArtifact, StoredCollection } from './artifact.ts'
 import type { ArtifactsDeps } from './deps.ts'
+import * as registries from './registry-store.ts'
 import * as store from './store.ts'
 
 export type Permission = ReturnType<typeof createPermission>
@@ -17,7 +18,8 @@ export function createPermission({ db, access }: Pick<ArtifactsDeps, 'db' | 'acc
     if (await access.permits(actor, 'artifact:read', artifact)) return artifact
     // The key of a job reaches nothing but its own experiment, and so what that makes.
     const isItsJob = actor.scope.startsWith('experiment:')
-    return isItsJob && (await access.permits(actor, 'artifact:create', artifact)) ? artifact : undefined
+    if (isItsJob) return (await access.permits(actor, 'artifact:create', artifact)) ? artifact : undefined
+    return (await registryWith(actor, artifact)) ? artifact : undefined
   }
 
   /** @throws GridError not_found, for what the actor may not know about as well. */
@@ -43,5 +45,52 @@ export function createPermission({ db, access }: Pick<ArtifactsDeps, 'db' | 'acc
     return artifact
   }
 
-  return { seen, visible, writable }
+  /**
+   * Proves a download.
+   * @returns the team whose member a link shall be good for: where the version was read through a registry, the
+   *   organisation.
+   * @throws GridError not_found, policy_denied
+   */
+  async function downloadable(actor: Actor, artifact: StoredArtifact): Promise<string> {
+    if (await access.permits(actor, 'artifact:download', artifact)) return artifact.teamId
+    const registry = await registryWith(actor, artifact)
+    if (registry) {
+      await access.allowed(actor, 'artifact:download', registry)
+      return registry.teamId
+    }
+    await access.allowed(actor, 'artifact:download', artifact)
+    return artifact.teamId
+  }
+
+  /** A registry that the actor may read and that links to the version: being linked there shows it. */
+  async function registryWith(actor: Actor, artifact: StoredArtifact): Promise<Guarded | undefined> {
+    if (artifact.linkCount === 0 || artifact.state !== 'committed' || actor.scope !== 'user') return undefined
+    for (const { collection } of (await store.listMemberships(db, artifact)).slice(1)) {
+      if (!collection.inRegistry) continue
+      const guard = await guardOf(actor, collection)
+      if (await access.permits(actor, 'artifact:read', guard)) return guard
+    }
+    return undefined
+  }
+
+  /** What permission asks about a collection; roles in a registry are given for it alone. */
+  async function guardOf(actor: Actor, collection: StoredCollection): Promise<Guarded> {
+    const { teamId, visibility, keptById, name } = collection
+    const guard = { teamId, ownerId: null, visibility, keptById, kind: 'artifact', label: name }
+    if (!collection.inRegistry) return guard
+    return { ...guard, registryRole: await registryRole(actor, collection.projectId) }
+  }
+
+  async function registryRole(actor: Actor, projectId: string): Promise<registries.RegistryRole | null> {
+    return (await registryRoles(actor, [projectId])).get(projectId) ?? null
+  }
+
+  /** What the actor is in each of these registries. */
+  async function registryRoles(actor: Actor, projectIds: string[]) {
+    if (actor.scope !== 'user') return new Map<string, registries.RegistryRole>()
+    const who = { userId: actor.userId, teamIds: [...actor.memberships.keys()] }
+    return await registries.rolesIn(db, who, projectIds)
+  }
+
+  return { seen, visible, writable, downloadable, guardOf, registryRole, registryRoles }
 }

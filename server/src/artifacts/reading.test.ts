@@ -43,7 +43,7 @@ describe('who may read', () => {
     expect(await artifacts.listCollections(team.stranger, project)).toEqual([])
     expect(await artifacts.listAliases(team.stranger, collection)).toEqual([])
     expect(await artifacts.listVersions(team.stranger, collection, { limit: 10 })).toEqual({
-      artifacts: [],
+      memberships: [],
       total: 0,
     })
     await expect(artifacts.listFiles(team.stranger, saved, { limit: 10 })).rejects.toEqual(code('not_found'))
@@ -128,13 +128,16 @@ describe('finding', () => {
     ] as const)
       expect((await bench.artifacts.findByName(team.viewer, project, name))?.id, name).toBe(id)
     const listed = await bench.artifacts.listVersions(team.viewer, first.collection, { limit: 10 })
-    expect(listed).toMatchObject({ total: 2, artifacts: [{ id: second.id }, { id: first.id }] })
+    expect(listed).toMatchObject({
+      total: 2,
+      memberships: [{ artifact: { id: second.id } }, { artifact: { id: first.id } }],
+    })
     const page = await bench.artifacts.listVersions(team.viewer, first.collection, {
       limit: 1,
       offset: 1,
-      oldestFirst: true,
+      order: { field: 'version_index', ascending: true },
     })
-    expect(page).toMatchObject({ total: 2, artifacts: [{ id: second.id }] })
+    expect(page).toMatchObject({ total: 2, memberships: [{ artifact: { id: second.id } }] })
     expect(await bench.artifacts.listAliases(team.viewer, first.collection)).toEqual(['best', 'latest'])
   })
 

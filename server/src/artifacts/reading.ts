@@ -5,8 +5,9 @@ import type { StoredExperiment } from '../experiments/types.ts'
 import { mediaTypeOf } from '../lib/media-type.ts'
 import {
   checkType,
-  md5HexOf,
   md5HexPattern,
+  type Membership,
+  ownMembership,
   readVersionName,
   readVersionRef,
   type StoredArtifact,
@@ -14,8 +15,9 @@ import {
 } from './artifact.ts'
 import * as contents from './content-store.ts'
 import type { ArtifactsDeps } from './deps.ts'
-import type { Entry } from './manifest.ts'
+import { contentOf, type Entry } from './manifest.ts'
 import type { Permission } from './permission.ts'
+import type { Registries } from './registries.ts'
 import * as store from './store.ts'
 
 /** A project that the actor has been proven to read. */
@@ -32,7 +34,13 @@ export type ArtifactFile = Entry & {
 export const filesPerPageMax = 10_000
 export const versionsPerPageMax = 1000
 
-export function createReading(deps: ArtifactsDeps, { seen }: Permission) {
+export type Reading = ReturnType<typeof createReading>
+
+export function createReading(
+  deps: ArtifactsDeps,
+  { seen, guardOf, downloadable }: Permission,
+  registries: Pick<Registries, 'findRegistryProject'>,
+) {
   const { db, access, teams, experiments, signed } = deps
 
   async function findById(actor: Actor, id: string): Promise<StoredArtifact | undefined> {
@@ -72,31 +80,38 @@ export function createReading(deps: ArtifactsDeps, { seen }: Permission) {
   }
 
   async function seenCollection(actor: Actor, found: StoredCollection | undefined) {
-    return found && (await access.permits(actor, 'artifact:read', guardOf(found))) ? found : undefined
+    if (found === undefined) return undefined
+    return (await access.permits(actor, 'artifact:read', await guardOf(actor, found))) ? found : undefined
   }
 
-  async function listCollections(actor: Actor, project: Project, type?: string): Promise<StoredCollection[]> {
-    const guard = {
-      teamId: project.teamId,
-      ownerId: null,
-      visibility: project.visibility ?? ('team' as const),
-      keptById: project.keptById ?? null,
-      kind: 'project',
-      label: '',
-    }
-    if (!(await access.permits(actor, 'artifact:read', guard))) return []
-    return store.listCollections(db, project.id, type)
+  async function listCollections(
+    actor: Actor,
+    project: Project,
+    page: store.CollectionPage = {},
+  ): Promise<StoredCollection[]> {
+    const [any] = await store.listCollections(db, [project.id], { limit: 1 })
+    // All collections of a project have the same guard but for their names.
+    if (!(await seenCollection(actor, any))) return []
+    return store.listCollections(db, [project.id], page)
   }
 
   /** `name:v3`, `name:alias`, or `name` for the newest. */
+  async function findMembership(
+    actor: Actor,
+    project: Project,
+    name: string,
+  ): Promise<Membership | undefined> {
+    const { collection, version } = readVersionName(name)
+    const found = await findCollection(actor, project, collection)
+    return found && seenMembership(actor, await store.findMembership(db, found, version))
+  }
+
   async function findByName(
     actor: Actor,
     project: Project,
     name: string,
   ): Promise<StoredArtifact | undefined> {
-    const { collection, version } = readVersionName(name)
-    const found = await findCollection(actor, project, collection)
-    return found && seen(actor, await store.findVersion(db, found.id, version))
+    return (await findMembership(actor, project, name))?.artifact
   }
 
   /** A version of a collection by `v3` or an alias. */
@@ -104,22 +119,47 @@ export function createReading(deps: ArtifactsDeps, { seen }: Permission) {
     actor: Actor,
     collection: StoredCollection,
     version: string,
-  ): Promise<StoredArtifact | undefined> {
-    return seen(actor, await store.findVersion(db, collection.id, readVersionRef(version)))
+  ): Promise<Membership | undefined> {
+    return seenMembership(actor, await store.findMembership(db, collection, readVersionRef(version)))
+  }
+
+  async function seenMembership(actor: Actor, found: Membership | undefined) {
+    return found && (await seen(actor, found.artifact)) ? found : undefined
+  }
+
+  /** Where a version is, as far as the actor may know: its own collection, then where it is linked to. */
+  async function listMemberships(actor: Actor, artifact: StoredArtifact): Promise<Membership[]> {
+    const found: Membership[] = []
+    for (const [at, membership] of (await store.listMemberships(db, artifact)).entries()) {
+      if (at === 0 || (await seenCollection(actor, membership.collection))) found.push(membership)
+    }
+    return found
   }
 
   async function newestOf(actor: Actor, collection: StoredCollection): Promise<StoredArtifact | undefined> {
     return seen(actor, await store.newestVersion(db, collection.id))
   }
 
-  /** Committed versions, newest first. */
+  /** Committed versions, newest first unless told; of a collection of links those that are linked. */
   async function listVersions(
     actor: Actor,
     collection: StoredCollection,
     page: store.VersionPage,
-  ): Promise<store.ListedVersions> {
-    if (!(await seenCollection(actor, collection))) return { artifacts: [], total: 0 }
-    return store.listVersions(db, { collectionId: collection.id, teamIds: [collection.teamId] }, page)
+  ): Promise<{ memberships: Membership[]; total: number }> {
+    if (!(await seenCollection(actor, collection))) return { memberships: [], total: 0 }
+    if (collection.kind === 'portfolio') {
+      const { memberships, total } = await store.listLinks(
+        db,
+        { collectionId: collection.id },
+        { offset: page.offset ?? 0, limit: page.limit, versions: page.filter, order: page.order },
+      )
+      const visible: Membership[] = []
+      for (const each of memberships) if (await seen(actor, each.artifact)) visible.push(each)
+      return { memberships: visible, total }
+    }
+    const where = { collectionId: collection.id, teamIds: [collection.teamId] }
+    const { artifacts, total } = await store.listVersions(db, where, page)
+    return { memberships: artifacts.map(ownMembership), total }
   }
 
   /** Every alias given in a collection, sorted. */
@@ -196,10 +236,10 @@ export function createReading(deps: ArtifactsDeps, { seen }: Permission) {
     artifact: StoredArtifact,
     page: { limit: number; after?: string; paths?: string[] },
   ): Promise<ArtifactFile[]> {
-    await access.allowed(actor, 'artifact:download', artifact)
+    const teamId = await downloadable(actor, artifact)
     if (artifact.state !== 'committed') return []
     const limit = Math.min(page.limit, filesPerPageMax)
-    return withUrls(actor, artifact, await contents.listEntries(db, artifact.id, { ...page, limit }))
+    return withUrls(actor, artifact, teamId, await contents.listEntries(db, artifact.id, { ...page, limit }))
   }
 
   async function countFiles(artifact: StoredArtifact, paths: string[] | undefined): Promise<number> {
@@ -207,23 +247,29 @@ export function createReading(deps: ArtifactsDeps, { seen }: Permission) {
     return (await contents.listEntries(db, artifact.id, { paths })).length
   }
 
-  async function withUrls(actor: Actor, artifact: StoredArtifact, entries: Entry[]): Promise<ArtifactFile[]> {
-    const md5Hexes = entries.flatMap((entry) => (entry.ref === null ? (md5HexOf(entry.digest) ?? []) : []))
-    const stored = await contents.findBlobs(db, artifact.collection.projectId, [...new Set(md5Hexes)])
+  async function withUrls(
+    actor: Actor,
+    artifact: StoredArtifact,
+    teamId: string,
+    entries: Entry[],
+  ): Promise<ArtifactFile[]> {
+    const names = entries.flatMap((entry) => contentOf(entry) ?? [])
+    const stored = await contents.findBlobs(db, artifact.collection.projectId, [...new Set(names)])
     return entries.map((entry) => {
       const mediaType = mediaTypeOf(entry.path)
       if (entry.ref !== null) return { ...entry, artifact, mediaType, url: entry.ref }
-      const blob = stored.get(md5HexOf(entry.digest)!)
-      if (!blob) throw new Error(`The content of ${artifact.id} ${entry.path} is gone`)
-      return { ...entry, artifact, mediaType, url: linkTo(actor, artifact.teamId, blob.blobKey, entry.path) }
+      const blob = stored.get(contentOf(entry)!)
+      // Deleted in this moment, between one question and the next.
+      if (!blob) throw new GridError('not_found', `${artifact.label} was deleted.`)
+      return { ...entry, artifact, mediaType, url: linkTo(actor, teamId, blob.blobKey, entry.path) }
     })
   }
 
   /** Where a committed version's manifest is fetched without a key. @throws GridError policy_denied */
   async function manifestUrl(actor: Actor, artifact: StoredArtifact): Promise<string | undefined> {
-    await access.allowed(actor, 'artifact:download', artifact)
+    const teamId = await downloadable(actor, artifact)
     if (artifact.manifestKey === null) return undefined
-    return linkTo(actor, artifact.teamId, artifact.manifestKey, 'wandb_manifest.json')
+    return linkTo(actor, teamId, artifact.manifestKey, 'wandb_manifest.json')
   }
 
   /**
@@ -243,18 +289,18 @@ export function createReading(deps: ArtifactsDeps, { seen }: Permission) {
     },
   ): Promise<string> {
     if (!md5HexPattern.test(where.md5Hex)) throw new GridError('not_found')
-    const digest = Buffer.from(where.md5Hex, 'hex').toString('base64')
+    // The address does not tell by which algorithm the digest was made.
+    const names = [where.md5Hex, `x${where.md5Hex}`]
     for (const place of await placesOf(actor, where)) {
       const found = await contents.findPublished(db, {
         ...place,
         artifactId: where.artifactId,
-        digest,
-        md5Hex: where.md5Hex,
+        contents: names,
       })
       const artifact = found && (await findById(actor, found.artifactId))
       if (!artifact) continue
-      await access.allowed(actor, 'artifact:download', artifact)
-      return linkTo(actor, artifact.teamId, found.blobKey, where.fileName)
+      const teamId = await downloadable(actor, artifact)
+      return linkTo(actor, teamId, found.blobKey, where.fileName)
     }
     throw new GridError('not_found')
   }
@@ -265,16 +311,25 @@ export function createReading(deps: ArtifactsDeps, { seen }: Permission) {
   ): Promise<{ projectId: string; collectionId?: string }[]> {
     if (where.project === undefined) {
       const team = await access.allowed(actor, 'artifact:read', teams.teamGuard(where.team))
-      return (await contents.projectsWith(db, team.id, where.md5Hex)).map((projectId) => ({ projectId }))
+      const names = [where.md5Hex, `x${where.md5Hex}`]
+      return (await contents.projectsWith(db, team.id, names)).map((projectId) => ({ projectId }))
     }
-    const project = await access.allowed(
-      actor,
-      'artifact:read',
-      teams.findProjectGuard(where.team, where.project),
-    )
+    const project = await findProject(actor, where.team, where.project)
+    if (!project) throw new GridError('not_found')
     if (where.collection === undefined) return [{ projectId: project.id }]
     const collection = await findCollection(actor, project, where.collection)
-    return collection ? [{ projectId: project.id, collectionId: collection.id }] : []
+    if (!collection) return []
+    if (collection.kind === 'sequence') return [{ projectId: project.id, collectionId: collection.id }]
+    // What a link leads to is stored with its own project, which may be any.
+    const projectIds = await store.projectsLinkedIn(db, collection.id)
+    return projectIds.map((projectId) => ({ projectId, collectionId: collection.id }))
+  }
+
+  /** A project of a team, or a registry of the organisation, that the actor may read. */
+  async function findProject(actor: Actor, team: string, name: string): Promise<Project | undefined> {
+    const found = await teams.findProjectGuard(team, name)
+    if (found) return await access.allowed(actor, 'artifact:read', found)
+    return await registries.findRegistryProject(actor, team, name)
   }
 
   function linkTo(actor: Actor, teamId: string, blobKey: string, path: string): string {
@@ -292,6 +347,9 @@ export function createReading(deps: ArtifactsDeps, { seen }: Permission) {
     findById,
     findByClientId,
     findByName,
+    findMembership,
+    listMemberships,
+    findProject,
     findCollection,
     findCollectionById,
     listCollections,
@@ -309,9 +367,4 @@ export function createReading(deps: ArtifactsDeps, { seen }: Permission) {
     manifestUrl,
     contentUrl,
   }
-}
-
-export function guardOf(collection: StoredCollection) {
-  const { teamId, visibility, keptById, name } = collection
-  return { teamId, ownerId: null, visibility, keptById, kind: 'artifact', label: name }
 }

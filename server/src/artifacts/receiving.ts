@@ -4,38 +4,81 @@ import { pipeline } from 'node:stream/promises'
 import { Writable } from 'node:stream'
 import { GridError } from '@teamgrid/api'
 import { newId } from '../lib/ids.ts'
-import { md5HexOf, md5HexPattern } from './artifact.ts'
+import { contentPattern, md5HexOf } from './artifact.ts'
 import * as contents from './content-store.ts'
 import { alreadyCommitted } from './creating.ts'
+import type { StoredArtifact } from './artifact.ts'
 import type { ArtifactsDeps } from './deps.ts'
 import { manifestBytesMax } from './manifest.ts'
+import { expectXxh128 } from './xxh128.ts'
 import * as store from './store.ts'
 
-export function createReceiving({ db, blobs }: Pick<ArtifactsDeps, 'db' | 'blobs'>) {
+export type Receiving = ReturnType<typeof createReceiving>
+
+/** An upload that takes longer than this is lost; a link to send to is good for a day. */
+const uploadHoursMax = 72
+
+export function createReceiving({ db, blobs, clock }: Pick<ArtifactsDeps, 'db' | 'blobs' | 'clock'>) {
   /**
    * Stores a file's content, once per project however often it is sent.
    * @throws GridError invalid when the bytes are not what the digest says, and then nothing is stored.
    */
-  async function storeBlob(artifactId: string, md5Hex: string, body: Readable): Promise<void> {
+  async function storeBlob(artifactId: string, content: string, body: Readable): Promise<void> {
     const artifact = await store.findArtifact(db, artifactId)
-    if (!artifact || artifact.state === 'deleted' || !md5HexPattern.test(md5Hex))
+    if (!artifact || artifact.state === 'deleted' || !contentPattern.test(content))
       throw new GridError('not_found')
     const { projectId } = artifact.collection
-    const known = await contents.findBlobs(db, projectId, [md5Hex])
+    const known = await contents.findBlobs(db, projectId, [content])
     if (known.size > 0) return await discard(body)
     if (artifact.state !== 'pending') throw alreadyCommitted(artifact)
-    // A key of its own for every upload, so that no later one can change what is stored.
-    const blobKey = `${contentPrefix(projectId, md5Hex)}/${newId()}`
-    const stored = await blobs.put(blobKey, body, { expectedMd5Hex: md5Hex })
-    const isNew = await contents.insertBlob(db, {
-      projectId,
-      md5Hex,
-      blobKey,
-      sizeBytes: stored.sizeBytes,
-      sha256Hex: stored.sha256Hex,
-      birthArtifactId: artifactId,
+    await storeContent(artifact, content, body)
+  }
+
+  /** Stores content under a key of its own, so that no later upload can change what is stored. */
+  async function storeContent(
+    { id, collection: { projectId } }: StoredArtifact,
+    content: string,
+    body: Readable,
+    sizeBytes?: number,
+  ): Promise<void> {
+    const blobKey = await newKey(contentPrefix(projectId, content))
+    const checked = await checkedBody(content, body)
+    const stored = await blobs.put(blobKey, checked.body, {
+      ...checked.limits,
+      ...(sizeBytes === undefined ? {} : { sizeBytes }),
     })
-    if (!isNew) await blobs.remove([blobKey])
+    const isNew = await contents.insertBlob(
+      db,
+      {
+        projectId,
+        md5Hex: content,
+        blobKey,
+        sizeBytes: stored.sizeBytes,
+        sha256Hex: stored.sha256Hex,
+        birthArtifactId: id,
+      },
+      clock.now(),
+    )
+    if (!isNew) await removeStrays([blobKey])
+    await store.touch(db, [id], clock.now())
+  }
+
+  /** Removes files that were noted as stray. What fails stays noted, and the next sweep tries again. */
+  async function removeStrays(keys: string[]): Promise<void> {
+    if (keys.length === 0) return
+    try {
+      await blobs.remove(keys)
+      await contents.forgetStrays(db, keys)
+    } catch (error) {
+      if (!(error instanceof GridError)) throw error
+    }
+  }
+
+  /** A key that is removed some day unless something comes to refer to it. */
+  async function newKey(prefix: string): Promise<string> {
+    const key = `${prefix}/${newId()}`
+    await contents.noteStrays(db, [key], new Date(clock.now().getTime() + uploadHoursMax * 3_600_000))
+    return key
   }
 
   /** Stores the manifest of a version that is not committed. @throws GridError as `storeBlob`; too_large. */
@@ -45,20 +88,36 @@ export function createReceiving({ db, blobs }: Pick<ArtifactsDeps, 'db' | 'blobs
     const md5Hex = manifest && md5HexOf(manifest.digest)
     if (!artifact || artifact.state === 'deleted' || md5Hex === undefined) throw new GridError('not_found')
     if (artifact.state === 'committed') return await discard(body)
-    const blobKey = `${manifestPrefix(artifact.collection.projectId, artifact.id)}/${newId()}`
+    const blobKey = await newKey(manifestPrefix(artifact.collection.projectId, artifact.id))
     await blobs.put(blobKey, body, { sizeMaxBytes: manifestBytesMax, expectedMd5Hex: md5Hex })
-    const isWanted = await contents.setManifestBlob(db, manifestId, manifest.digest, blobKey)
-    const unused = isWanted ? manifest.blobKey : blobKey
-    if (unused !== null) await blobs.remove([unused])
+    const { isWanted, unused } = await db.transaction().execute(async (trx) => {
+      // Read again and held, for the same manifest may arrive twice at once.
+      const now = await contents.lockManifest(trx, manifestId)
+      const taken = await contents.takeStray(trx, blobKey, clock.now())
+      const isSet = taken && (await contents.setManifestBlob(trx, manifestId, manifest.digest, blobKey))
+      const unused = [isSet ? now?.blobKey : blobKey].filter((key) => key != null)
+      await contents.noteStrays(trx, unused, new Date(0))
+      return { isWanted: isSet, unused }
+    })
+    await removeStrays(unused)
     if (!isWanted) throw new GridError('invalid', 'Another manifest has taken the place of this one.')
   }
 
-  return { storeBlob, storeManifest }
+  return { storeBlob, storeManifest, storeContent, newKey, removeStrays }
+}
+
+/** The bytes, failing at their end unless they are the content of that name. */
+async function checkedBody(
+  content: string,
+  body: Readable,
+): Promise<{ body: Readable; limits: { expectedMd5Hex?: string } }> {
+  if (!content.startsWith('x')) return { body, limits: { expectedMd5Hex: content } }
+  return { body: await expectXxh128(body, content.slice(1)), limits: {} }
 }
 
 /** Everything stored for one content of a project. */
-export function contentPrefix(projectId: string, md5Hex: string): string {
-  return `artifacts/${projectId}/content/${md5Hex}`
+export function contentPrefix(projectId: string, content: string): string {
+  return `artifacts/${projectId}/content/${content}`
 }
 
 export function manifestPrefix(projectId: string, artifactId: string): string {

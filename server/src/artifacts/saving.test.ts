@@ -60,7 +60,7 @@ describe('who may save', () => {
       [team.viewer, 'forbidden'],
       [team.stranger, 'not_found'],
     ] as const) {
-      const file = { artifactId: artifact.id, name: 'a', md5: md5Base64('evil') }
+      const file = { artifactId: artifact.id, name: 'a', digest: md5Base64('evil') }
       const manifest = {
         artifactId: artifact.id,
         baseArtifactId: null,
@@ -175,7 +175,7 @@ describe('what is refused', () => {
     async (path) => {
       const honest = bench.saving(team.member, team, { fine: 'x' })
       const { id } = await honest.create()
-      const file = { artifactId: id, name: path, md5: md5Base64('x') }
+      const file = { artifactId: id, name: path, digest: md5Base64('x') }
       await expect(bench.artifacts.createFiles(team.member, [file])).rejects.toEqual(code('invalid'))
       await honest.sendFiles()
       await honest.sendManifest(manifestOf({ [path]: 'x' }))
@@ -281,7 +281,7 @@ describe('what is refused', () => {
     await client.sendManifest()
     await client.commit()
     await expect(client.manifestPlace(md5Base64('x'))).rejects.toEqual(code('invalid'))
-    const file = { artifactId: client.id(), name: 'new', md5: md5Base64('new') }
+    const file = { artifactId: client.id(), name: 'new', digest: md5Base64('new') }
     await expect(bench.artifacts.createFiles(team.member, [file])).rejects.toEqual(code('invalid'))
     await expect(
       bench.artifacts.storeBlob(client.id(), '22af645d1859cb5ca6da0c484f1f37ea', Readable.from(['new'])),
@@ -405,7 +405,7 @@ describe('saving', () => {
     const files = contents.map((content, index) => ({
       artifactId: id,
       name: `f${index}`,
-      md5: md5Base64(content),
+      digest: md5Base64(content),
     }))
     const places = await bench.artifacts.createFiles(team.member, files)
     expect(places.map(({ name }) => name)).toEqual(files.map(({ name }) => name))

@@ -3,35 +3,60 @@ import { createCommitting } from './committing.ts'
 import { createCreating } from './creating.ts'
 import type { ArtifactsDeps } from './deps.ts'
 import { createPermission } from './permission.ts'
+import { createDeleting } from './deleting.ts'
+import { createLineage } from './lineage.ts'
+import { createLinking } from './linking.ts'
+import { createParts } from './parts.ts'
 import { createReading, versionsPerPageMax } from './reading.ts'
 import { createReceiving } from './receiving.ts'
+import { createRegistries } from './registries.ts'
+import { createReproducing } from './reproducing.ts'
+import { createShowing } from './showing.ts'
 
-export { printArtifactId, readArtifactId } from './artifact.ts'
-export type { StoredArtifact, StoredCollection } from './artifact.ts'
+export { ownMembership, printArtifactId, readArtifactId, versionName } from './artifact.ts'
+export type { Membership, StoredArtifact, StoredCollection } from './artifact.ts'
 export type { ManifestType } from './content-store.ts'
-export type { FilePlace, ManifestPlace, NewArtifact } from './creating.ts'
+export type { FilePart, FilePlace, ManifestPlace, NewArtifact } from './creating.ts'
+export { type Filter, type Order, readOrder } from './filters.ts'
 export type { ArtifactFile } from './reading.ts'
+export type { RegistryMember, RegistryRole, StoredRegistry } from './registries.ts'
 
 export type Artifacts = ReturnType<typeof createArtifacts>
 
 /**
  * Versioned file trees that experiments make and use. Content is stored once per project and digest; a version is a
- * manifest over it. Saving one: `createArtifact`, `createManifest`, `createFiles`, the bytes through `storeBlob` and
- * `storeManifest`, `commitArtifact`. Until the last step nothing is visible, and every step may be repeated.
+ * manifest over it. Saving one: `createArtifact`, `createManifest`, `createFiles`, the bytes through `storeBlob` (or in
+ * parts) and `storeManifest`, `commitArtifact`. Until the last step nothing is visible, and every step may be repeated.
  */
 export function createArtifacts(deps: ArtifactsDeps) {
   const permission = createPermission(deps)
+  const receiving = createReceiving(deps)
+  const registries = createRegistries(deps, permission)
   deps.teams.onProjectDelete(async (_trx, projectId) => async () => {
     const keys = []
     for await (const { key } of deps.blobs.list(`artifacts/${projectId}/`)) keys.push(key)
     await deps.blobs.remove(keys)
   })
+  const { storeBlob, storeManifest } = receiving
+  const reading = createReading(deps, permission, registries)
+  const changing = createChanging(deps, permission)
+  const linking = createLinking(deps, permission)
+  const deleting = createDeleting(deps, permission)
+  const showing = createShowing(deps, permission, reading, changing, linking, deleting)
   return {
     ...createCreating(deps, permission),
-    ...createReceiving(deps),
-    ...createCommitting(deps, permission),
-    ...createReading(deps, permission),
-    ...createChanging(deps, permission),
+    storeBlob,
+    storeManifest,
+    ...createParts(deps, permission, receiving),
+    ...createCommitting(deps, permission, receiving),
+    ...reading,
+    ...changing,
+    ...linking,
+    ...deleting,
+    ...registries,
+    ...showing,
+    ...createLineage(reading),
+    ...createReproducing(deps, permission, reading, showing),
     versionsPerPageMax,
   }
 }

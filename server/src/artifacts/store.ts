@@ -1,7 +1,25 @@
 /** The SQL of artifacts. Rows become the shapes of `artifact.ts` and `manifest.ts` here and nowhere else. */
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Database } from '../stores/postgres/schema.ts'
-import type { ArtifactState, StoredArtifact, StoredCollection, VersionRef } from './artifact.ts'
+import {
+  type ArtifactState,
+  type DigestAlgorithm,
+  type Membership,
+  ownMembership,
+  type StoredArtifact,
+  type StoredCollection,
+  versionName,
+  type VersionRef,
+} from './artifact.ts'
+import {
+  collectionFields,
+  type Filter,
+  linkFields,
+  type Order,
+  orderOf,
+  versionFields,
+  whereOf,
+} from './filters.ts'
 
 export type Db = Kysely<Database>
 
@@ -20,6 +38,7 @@ function artifactQuery(db: Db) {
       'c.type as c_type',
       'c.kind as c_kind',
       'c.description as c_description',
+      'c.tags as c_tags',
       'c.created_at as c_created_at',
       'c.updated_at as c_updated_at',
       'p.name as p_name',
@@ -28,12 +47,19 @@ function artifactQuery(db: Db) {
       'p.created_by as p_created_by',
       't.id as t_id',
       't.slug as t_slug',
+      't.kind as t_kind',
       'u.username as u_username',
       'u.name as u_name',
       sql<string[]>`coalesce(${eb
         .selectFrom('artifact_aliases as al')
         .select(sql<string[]>`array_agg(al.alias order by al.alias)`.as('aliases'))
-        .whereRef('al.artifact_id', '=', 'a.id')}, '{}')`.as('aliases'),
+        .whereRef('al.artifact_id', '=', 'a.id')
+        .whereRef('al.collection_id', '=', 'a.collection_id')}, '{}')`.as('aliases'),
+      eb
+        .selectFrom('artifact_links as l')
+        .select((e) => e.fn.countAll<number>().as('n'))
+        .whereRef('l.artifact_id', '=', 'a.id')
+        .as('link_count'),
     ])
 }
 
@@ -48,7 +74,7 @@ function artifactOf(row: ArtifactRow): StoredArtifact {
     visibility: row.p_visibility,
     keptById: row.p_created_by,
     kind: 'artifact',
-    label: row.version_index === null ? row.c_name : `${row.c_name}:v${row.version_index}`,
+    label: versionName(row.c_name, row.version_index),
     id: row.id,
     collection: {
       id: row.c_id,
@@ -62,13 +88,16 @@ function artifactOf(row: ArtifactRow): StoredArtifact {
       name: row.c_name,
       type: row.c_type,
       kind: row.c_kind,
+      inRegistry: row.t_kind === 'organisation',
       description: row.c_description,
+      tags: row.c_tags,
       createdAt: row.c_created_at,
       updatedAt: row.c_updated_at,
     },
     state: row.state as ArtifactState,
     versionIndex: row.version_index,
     digest: row.digest,
+    digestAlgorithm: row.digest_algorithm,
     contentDigest: row.content_digest,
     manifestKey: row.manifest_key,
     description: row.description,
@@ -76,6 +105,7 @@ function artifactOf(row: ArtifactRow): StoredArtifact {
     tags: row.tags,
     wantedAliases: row.wanted_aliases,
     aliases: row.aliases,
+    linkCount: row.link_count ?? 0,
     ttlSeconds: row.ttl_seconds,
     historyStep: row.history_step,
     distributedId: row.distributed_id,
@@ -93,27 +123,120 @@ export async function findArtifact(db: Db, id: string): Promise<StoredArtifact |
   return row && artifactOf(row)
 }
 
-/** A committed version by its number or alias. */
-export async function findVersion(
+/** A committed version in a collection by its number or alias there. */
+export async function findMembership(
   db: Db,
-  collectionId: string,
+  collection: Pick<StoredCollection, 'id' | 'kind'>,
   version: VersionRef,
-): Promise<StoredArtifact | undefined> {
+): Promise<Membership | undefined> {
+  const byAlias = (alias: string) =>
+    db
+      .selectFrom('artifact_aliases')
+      .select('artifact_id')
+      .where('collection_id', '=', collection.id)
+      .where('alias', '=', alias)
+  if (collection.kind === 'portfolio') {
+    const [found] = await linkRows(db, collection.id, (query) =>
+      'index' in version
+        ? query.where('l.version_index', '=', version.index)
+        : query.where('l.artifact_id', '=', byAlias(version.alias)),
+    )
+    return found
+  }
   const query = artifactQuery(db)
-    .where('a.collection_id', '=', collectionId)
+    .where('a.collection_id', '=', collection.id)
     .where('a.state', '=', 'committed')
   const row = await (
     'index' in version
       ? query.where('a.version_index', '=', version.index)
-      : query.where('a.id', '=', (eb) =>
-          eb
-            .selectFrom('artifact_aliases')
-            .select('artifact_id')
-            .where('collection_id', '=', collectionId)
-            .where('alias', '=', version.alias),
-        )
+      : query.where('a.id', '=', byAlias(version.alias))
   ).executeTakeFirst()
-  return row && artifactOf(row)
+  return row && ownMembership(artifactOf(row))
+}
+
+const linkQuery = (db: Db) =>
+  db
+    .selectFrom('artifact_links as l')
+    .innerJoin('artifacts as a', 'a.id', 'l.artifact_id')
+    .select((eb) => [
+      'l.artifact_id',
+      'l.collection_id',
+      'l.version_index',
+      'l.created_at',
+      sql<string[]>`coalesce(${eb
+        .selectFrom('artifact_aliases as al')
+        .select(sql<string[]>`array_agg(al.alias order by al.alias)`.as('aliases'))
+        .whereRef('al.artifact_id', '=', 'l.artifact_id')
+        .whereRef('al.collection_id', '=', 'l.collection_id')}, '{}')`.as('aliases'),
+    ])
+    .where('a.state', '=', 'committed')
+
+type LinkQuery = ReturnType<typeof linkQuery>
+
+/** Versions in a collection of links, the newest link first. */
+export async function linkRows(
+  db: Db,
+  collectionId: string,
+  narrow: (query: LinkQuery) => LinkQuery = (query) => query,
+): Promise<Membership[]> {
+  const rows = await narrow(linkQuery(db).where('l.collection_id', '=', collectionId))
+    .orderBy('l.version_index', 'desc')
+    .execute()
+  return await membershipsOf(db, rows)
+}
+
+/** Everywhere a version is: in its own collection, then where it is linked to. */
+export async function listMemberships(db: Db, artifact: StoredArtifact): Promise<Membership[]> {
+  const own = ownMembership(artifact)
+  if (artifact.linkCount === 0) return [own]
+  const rows = await linkQuery(db)
+    .where('l.artifact_id', '=', artifact.id)
+    .orderBy('l.created_at')
+    .limit(1000)
+    .execute()
+  return [own, ...(await membershipsOf(db, rows))]
+}
+
+type LinkRow = Awaited<ReturnType<LinkQuery['execute']>>[number]
+
+async function membershipsOf(db: Db, rows: LinkRow[]): Promise<Membership[]> {
+  const collectionIds = [...new Set(rows.map((row) => row.collection_id))]
+  const collections = new Map(
+    (
+      await collectionQuery(db)
+        .where('c.id', 'in', [noId, ...collectionIds])
+        .execute()
+    ).map((collection) => [collection.id, collection]),
+  )
+  const artifacts = new Map(
+    (await findArtifacts(db, [...new Set(rows.map((row) => row.artifact_id))])).map((artifact) => [
+      artifact.id,
+      artifact,
+    ]),
+  )
+  return rows.flatMap((row) => {
+    const artifact = artifacts.get(row.artifact_id)
+    const collection = collections.get(row.collection_id)
+    if (!artifact || !collection) return []
+    return [
+      {
+        artifact,
+        collection,
+        versionIndex: row.version_index,
+        aliases: row.aliases,
+        createdAt: row.created_at,
+      },
+    ]
+  })
+}
+
+/** No row has it; an empty list is no SQL. */
+const noId = '00000000-0000-0000-0000-000000000000'
+
+/** In no order. */
+export async function findArtifacts(db: Db, ids: string[]): Promise<StoredArtifact[]> {
+  if (ids.length === 0) return []
+  return (await artifactQuery(db).where('a.id', 'in', ids).execute()).map(artifactOf)
 }
 
 /** The committed version with the highest number; with `before`, the highest below that number. */
@@ -158,9 +281,9 @@ export type VersionFilter = {
   projects?: RawBuilder<boolean>
 }
 
-export type VersionPage = { offset?: number; limit: number; oldestFirst?: boolean }
+export type VersionPage = { offset?: number; limit: number; filter?: Filter; order?: Order }
 
-/** Committed versions, newest first unless told. Ids sort by the time they were made. */
+/** Committed versions, newest first unless told. */
 export async function listVersions(
   db: Db,
   filter: VersionFilter,
@@ -177,16 +300,64 @@ export async function listVersions(
       eb.selectFrom('artifact_uses').select('artifact_id').where('experiment_id', '=', experimentId),
     )
   }
+  if (page.filter) query = query.where(whereOf(page.filter, versionFields))
   const { total } = await query
     .clearSelect()
     .select((eb) => eb.fn.countAll<number>().as('total'))
     .executeTakeFirstOrThrow()
   const rows = await query
-    .orderBy('a.id', page.oldestFirst ? 'asc' : 'desc')
+    .orderBy(page.order ? orderOf(page.order, versionFields) : sql`a.id desc`)
+    .orderBy('a.id', 'desc')
     .offset(page.offset ?? 0)
     .limit(page.limit)
     .execute()
   return { artifacts: rows.map(artifactOf), total }
+}
+
+export type LinkPage = {
+  offset: number
+  limit: number
+  versions?: Filter
+  collections?: Filter
+  order?: Order
+}
+
+/** Links of some projects or of one collection, the newest first unless told. */
+export async function listLinks(
+  db: Db,
+  where: { projectIds: string[] } | { collectionId: string },
+  page: LinkPage,
+): Promise<{ memberships: Membership[]; total: number }> {
+  let query = db
+    .selectFrom('artifact_links as l')
+    .innerJoin('artifacts as a', 'a.id', 'l.artifact_id')
+    .innerJoin('artifact_collections as c', 'c.id', 'l.collection_id')
+    .where('a.state', '=', 'committed')
+  query =
+    'collectionId' in where
+      ? query.where('l.collection_id', '=', where.collectionId)
+      : query.where('c.project_id', 'in', [noId, ...where.projectIds])
+  if (page.versions) query = query.where(whereOf(page.versions, linkFields))
+  if (page.collections) query = query.where(whereOf(page.collections, collectionFields))
+  const { total } = await query.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
+  const found = await query
+    .select((eb) => [
+      'l.artifact_id',
+      'l.collection_id',
+      'l.version_index',
+      'l.created_at',
+      sql<string[]>`coalesce(${eb
+        .selectFrom('artifact_aliases as al')
+        .select(sql<string[]>`array_agg(al.alias order by al.alias)`.as('aliases'))
+        .whereRef('al.artifact_id', '=', 'l.artifact_id')
+        .whereRef('al.collection_id', '=', 'l.collection_id')}, '{}')`.as('aliases'),
+    ])
+    .orderBy(page.order ? orderOf(page.order, linkFields) : sql`l.created_at desc`)
+    .orderBy('l.artifact_id')
+    .offset(page.offset)
+    .limit(page.limit)
+    .execute()
+  return { memberships: await membershipsOf(db, found), total }
 }
 
 const collectionQuery = (db: Db) =>
@@ -206,7 +377,9 @@ const collectionQuery = (db: Db) =>
       'c.name',
       'c.type',
       'c.kind',
+      sql<boolean>`t.kind = 'organisation'`.as('inRegistry'),
       'c.description',
+      'c.tags',
       'c.created_at as createdAt',
       'c.updated_at as updatedAt',
     ])
@@ -226,36 +399,68 @@ export function findCollectionById(db: Db, id: string): Promise<StoredCollection
   return collectionQuery(db).where('c.id', '=', id).executeTakeFirst()
 }
 
-export function listCollections(db: Db, projectId: string, type?: string): Promise<StoredCollection[]> {
-  let query = collectionQuery(db).where('c.project_id', '=', projectId).orderBy('c.name')
-  if (type !== undefined) query = query.where('c.type', '=', type)
+export type CollectionPage = {
+  type?: string
+  kinds?: StoredCollection['kind'][]
+  filter?: Filter
+  order?: Order
+  offset?: number
+  limit?: number
+}
+
+/** By name unless told. */
+export function listCollections(
+  db: Db,
+  projectIds: string[],
+  page: CollectionPage = {},
+): Promise<StoredCollection[]> {
+  let query = collectionQuery(db).where('c.project_id', 'in', [noId, ...projectIds])
+  if (page.type !== undefined) query = query.where('c.type', '=', page.type)
+  if (page.kinds !== undefined) query = query.where('c.kind', 'in', page.kinds)
+  if (page.filter) query = query.where(whereOf(page.filter, collectionFields))
+  if (page.order) query = query.orderBy(orderOf(page.order, collectionFields))
+  query = query.orderBy('c.name').orderBy('c.id')
+  if (page.offset !== undefined) query = query.offset(page.offset)
+  if (page.limit !== undefined) query = query.limit(page.limit)
   return query.execute()
 }
 
 /** Makes the collection if it is missing, and locks it until the transaction ends: versions are numbered under it. */
 export async function lockCollection(
   trx: Db,
-  collection: { id: string; projectId: string; name: string; type: string },
+  collection: {
+    id: string
+    projectId: string
+    name: string
+    type: string
+    kind?: StoredCollection['kind']
+  },
   now: Date,
 ): Promise<StoredCollection> {
-  await trx
-    .insertInto('artifact_collections')
-    .values({
-      id: collection.id,
-      project_id: collection.projectId,
-      name: collection.name,
-      type: collection.type,
-      description: null,
-      created_at: now,
-      updated_at: now,
-    })
-    .onConflict((conflict) => conflict.columns(['project_id', 'name']).doNothing())
-    .execute()
-  return await collectionQuery(trx)
-    .where('c.project_id', '=', collection.projectId)
-    .where('c.name', '=', collection.name)
-    .forUpdate('c')
-    .executeTakeFirstOrThrow()
+  const wanted = {
+    id: collection.id,
+    project_id: collection.projectId,
+    name: collection.name,
+    type: collection.type,
+    kind: collection.kind ?? ('sequence' as const),
+    description: null,
+    created_at: now,
+    updated_at: now,
+  }
+  for (;;) {
+    await trx
+      .insertInto('artifact_collections')
+      .values(wanted)
+      .onConflict((conflict) => conflict.columns(['project_id', 'name']).doNothing())
+      .execute()
+    const locked = await collectionQuery(trx)
+      .where('c.project_id', '=', collection.projectId)
+      .where('c.name', '=', collection.name)
+      .forUpdate('c')
+      .executeTakeFirst()
+    // Gone when it was deleted while we waited for the lock; then it is made anew.
+    if (locked) return locked
+  }
 }
 
 export type NamedByClient = { projectId: string; collectionId: string; artifactId: string | null }
@@ -291,6 +496,7 @@ export async function insertArtifact(
     id: string
     collectionId: string
     digest: string
+    digestAlgorithm: DigestAlgorithm
     description: string | null
     metadata: string | null
     tags: string[]
@@ -311,6 +517,7 @@ export async function insertArtifact(
       collection_id: row.collectionId,
       version_index: null,
       digest: row.digest,
+      digest_algorithm: row.digestAlgorithm,
       content_digest: null,
       manifest_key: null,
       description: row.description,
@@ -324,6 +531,7 @@ export async function insertArtifact(
       created_by: row.createdBy,
       via_user_id: row.viaUserId,
       created_at: row.createdAt,
+      touched_at: row.createdAt,
     })
     .execute()
 }
@@ -339,6 +547,20 @@ export async function wantMore(trx: Db, id: string, aliases: string[], tags: str
       tags: sql<string[]>`(select array(select distinct unnest(tags || ${tags}::text[])))`,
     })
     .where('id', '=', id)
+    .execute()
+}
+
+/** Notes a sign of those who save a version, so that it is not taken for abandoned. */
+export async function touch(trx: Db, ids: string[], now: Date): Promise<void> {
+  if (ids.length === 0) return
+  // A large version is sent in many calls; one write a minute is enough.
+  const before = new Date(now.getTime() - 60_000)
+  await trx
+    .updateTable('artifacts')
+    .set({ touched_at: now })
+    .where('id', 'in', ids)
+    .where('state', '=', 'pending')
+    .where('touched_at', '<', before)
     .execute()
 }
 
@@ -383,7 +605,7 @@ export async function takeAliases(
 export async function changeArtifact(
   trx: Db,
   id: string,
-  change: { description?: string; metadata?: string; ttlSeconds?: number; tags?: string[] },
+  change: { description?: string; metadata?: string; ttlSeconds?: number | null; tags?: string[] },
 ): Promise<void> {
   const set = {
     ...(change.description === undefined ? {} : { description: change.description }),
@@ -449,6 +671,18 @@ export async function insertUse(
     .execute()
 }
 
+/** How many experiments used each version. */
+export async function countUsers(db: Db, artifactIds: string[]): Promise<Map<string, number>> {
+  if (artifactIds.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('artifact_uses')
+    .select((eb) => ['artifact_id', eb.fn.countAll<number>().as('n')])
+    .where('artifact_id', 'in', artifactIds)
+    .groupBy('artifact_id')
+    .execute()
+  return new Map(rows.map((row) => [row.artifact_id, row.n]))
+}
+
 /** Ids of the experiments that used a version, oldest use first. */
 export async function listUsers(db: Db, artifactId: string): Promise<string[]> {
   const rows = await db
@@ -459,4 +693,240 @@ export async function listUsers(db: Db, artifactId: string): Promise<string[]> {
     .limit(1000)
     .execute()
   return rows.map((row) => row.experiment_id)
+}
+
+/** Puts a version into a collection of links, which the caller has locked. @returns its number there, new or known. */
+export async function insertLink(
+  trx: Db,
+  link: { collectionId: string; artifactId: string; linkedBy: string | null; now: Date },
+): Promise<number> {
+  const known = await trx
+    .selectFrom('artifact_links')
+    .select('version_index')
+    .where('collection_id', '=', link.collectionId)
+    .where('artifact_id', '=', link.artifactId)
+    .executeTakeFirst()
+  if (known) return known.version_index
+  const { versions_made } = await trx
+    .updateTable('artifact_collections')
+    .set((eb) => ({ versions_made: eb('versions_made', '+', 1), updated_at: link.now }))
+    .where('id', '=', link.collectionId)
+    .returning('versions_made')
+    .executeTakeFirstOrThrow()
+  await trx
+    .insertInto('artifact_links')
+    .values({
+      collection_id: link.collectionId,
+      artifact_id: link.artifactId,
+      version_index: versions_made - 1,
+      linked_by: link.linkedBy,
+      created_at: link.now,
+    })
+    .execute()
+  return versions_made - 1
+}
+
+/** With the aliases that the version has there. @returns false when there was no such link. */
+export async function deleteLink(trx: Db, collectionId: string, artifactId: string): Promise<boolean> {
+  await trx
+    .deleteFrom('artifact_aliases')
+    .where('collection_id', '=', collectionId)
+    .where('artifact_id', '=', artifactId)
+    .execute()
+  const { numDeletedRows } = await trx
+    .deleteFrom('artifact_links')
+    .where('collection_id', '=', collectionId)
+    .where('artifact_id', '=', artifactId)
+    .executeTakeFirst()
+  return numDeletedRows > 0n
+}
+
+export async function changeCollection(
+  trx: Db,
+  id: string,
+  change: { name?: string; description?: string | null; type?: string; tags?: string[] },
+  now: Date,
+): Promise<void> {
+  await trx
+    .updateTable('artifact_collections')
+    .set({ ...change, updated_at: now })
+    .where('id', '=', id)
+    .execute()
+}
+
+export async function deleteCollection(trx: Db, id: string): Promise<void> {
+  await trx.deleteFrom('artifact_collections').where('id', '=', id).execute()
+}
+
+/** Every version of a collection that is still there, whatever its state; locked until the transaction ends. */
+export async function lockVersions(trx: Db, collectionId: string): Promise<string[]> {
+  const rows = await trx
+    .selectFrom('artifacts')
+    .select('id')
+    .where('collection_id', '=', collectionId)
+    .where('state', '!=', 'deleted')
+    .orderBy('id')
+    .forUpdate()
+    .execute()
+  return rows.map((row) => row.id)
+}
+
+/**
+ * Takes away all that versions have but their rows, which stay as marks: who used them can still be told. Content is
+ * cleared by the caller.
+ */
+export async function bury(trx: Db, ids: string[]): Promise<{ keys: string[] }> {
+  const manifests = await trx
+    .deleteFrom('artifact_manifests')
+    .where('artifact_id', 'in', ids)
+    .returning('blob_key')
+    .execute()
+  const parts = await trx
+    .selectFrom('artifact_upload_parts as p')
+    .innerJoin('artifact_uploads as u', 'u.id', 'p.upload_id')
+    .select('p.blob_key')
+    .where('u.artifact_id', 'in', ids)
+    .execute()
+  const whole = await trx.selectFrom('artifacts').select('manifest_key').where('id', 'in', ids).execute()
+  await trx.deleteFrom('artifact_uploads').where('artifact_id', 'in', ids).execute()
+  await trx.deleteFrom('artifact_entries').where('artifact_id', 'in', ids).execute()
+  await trx.deleteFrom('artifact_claims').where('artifact_id', 'in', ids).execute()
+  await trx.deleteFrom('artifact_aliases').where('artifact_id', 'in', ids).execute()
+  await trx.deleteFrom('artifact_links').where('artifact_id', 'in', ids).execute()
+  await trx.deleteFrom('artifact_client_ids').where('artifact_id', 'in', ids).execute()
+  await trx
+    .updateTable('artifacts')
+    .set({ state: 'deleted', manifest_key: null, size_bytes: 0, file_count: 0 })
+    .where('id', 'in', ids)
+    .execute()
+  const keys = [
+    ...manifests.map((row) => row.blob_key),
+    ...parts.map((row) => row.blob_key),
+    ...whole.map((row) => row.manifest_key),
+  ]
+  return { keys: keys.filter((key) => key !== null) }
+}
+
+/** Pending versions that nobody has touched since. */
+export async function listAbandoned(
+  db: Db,
+  since: { alone: Date; distributed: Date },
+  limit: number,
+): Promise<StoredArtifact[]> {
+  const rows = await artifactQuery(db)
+    .where('a.state', '=', 'pending')
+    .where((eb) =>
+      eb.or([
+        eb.and([eb('a.distributed_id', 'is', null), eb('a.touched_at', '<', since.alone)]),
+        eb('a.touched_at', '<', since.distributed),
+      ]),
+    )
+    .orderBy('a.touched_at')
+    .limit(limit)
+    .execute()
+  return rows.map(artifactOf)
+}
+
+/** Committed versions whose time is over. What a registry links to is kept. */
+export async function listExpired(db: Db, now: Date, limit: number): Promise<StoredArtifact[]> {
+  const rows = await artifactQuery(db)
+    .where('a.state', '=', 'committed')
+    .where('a.ttl_seconds', '>', 0)
+    .where(sql<boolean>`a.committed_at + make_interval(secs => a.ttl_seconds) <= ${now}`)
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('artifact_links as l')
+            .innerJoin('artifact_collections as lc', 'lc.id', 'l.collection_id')
+            .innerJoin('registries as r', 'r.project_id', 'lc.project_id')
+            .select('l.artifact_id')
+            .whereRef('l.artifact_id', '=', 'a.id'),
+        ),
+      ),
+    )
+    .limit(limit)
+    .execute()
+  return rows.map(artifactOf)
+}
+
+/** Projects whose versions a collection of links leads to. */
+export async function projectsLinkedIn(db: Db, collectionId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('artifact_links as l')
+    .innerJoin('artifacts as a', 'a.id', 'l.artifact_id')
+    .innerJoin('artifact_collections as c', 'c.id', 'a.collection_id')
+    .select('c.project_id')
+    .distinct()
+    .where('l.collection_id', '=', collectionId)
+    .execute()
+  return rows.map((row) => row.project_id)
+}
+
+export type VersionCount = {
+  versions: number
+  sizeBytes: number
+  newest: { versionIndex: number; createdAt: Date; username: string; name: string }
+}
+
+/** Committed versions of collections, by id; links of collections of links. One without any is left out. */
+export async function countVersions(db: Db, collectionIds: string[]): Promise<Map<string, VersionCount>> {
+  if (collectionIds.length === 0) return new Map()
+  const { rows } = await sql<{
+    collection_id: string
+    versions: number
+    size_bytes: number
+    version_index: number
+    created_at: Date
+    username: string
+    name: string
+  }>`
+    with members as (
+      select collection_id, id, version_index, size_bytes, committed_at as at, created_by
+        from artifacts where collection_id = any(${collectionIds}::uuid[]) and state = 'committed'
+      union all
+      select l.collection_id, a.id, l.version_index, a.size_bytes, l.created_at, a.created_by
+        from artifact_links l join artifacts a on a.id = l.artifact_id
+        where l.collection_id = any(${collectionIds}::uuid[]) and a.state = 'committed'
+    ), counted as (
+      select *, count(*) over (partition by collection_id) as n,
+        sum(size_bytes) over (partition by collection_id) as bytes,
+        row_number() over (partition by collection_id order by version_index desc) as place
+      from members
+    )
+    select collection_id, n::bigint as versions, bytes::bigint as size_bytes, version_index, at as created_at,
+      u.username, u.name
+    from counted join users u on u.id = created_by where place = 1`.execute(db)
+  return new Map(
+    rows.map((row) => [
+      row.collection_id,
+      {
+        versions: row.versions,
+        sizeBytes: row.size_bytes,
+        newest: {
+          versionIndex: row.version_index,
+          createdAt: row.created_at,
+          username: row.username,
+          name: row.name,
+        },
+      },
+    ]),
+  )
+}
+
+/** Collections of links that lead to versions of a collection, and whether they lead to others as well. */
+export async function collectionsLinking(
+  trx: Db,
+  collectionId: string,
+): Promise<{ id: string; name: string; hasOthers: boolean }[]> {
+  const { rows } = await sql<{ id: string; name: string; hasOthers: boolean }>`
+    select c.id, c.name, bool_or(a.collection_id <> ${collectionId}::uuid) as "hasOthers"
+    from artifact_links l
+      join artifacts a on a.id = l.artifact_id
+      join artifact_collections c on c.id = l.collection_id
+    where c.id in (
+      select ll.collection_id from artifact_links ll
+        join artifacts aa on aa.id = ll.artifact_id where aa.collection_id = ${collectionId}::uuid)
+    group by c.id, c.name`.execute(trx)
+  return rows
 }

@@ -6,7 +6,7 @@ import type { Actor } from '../actor.ts'
 import { openBench } from '../experiments/testing.ts'
 import { randomText } from '../lib/ids.ts'
 import { printArtifactId } from './artifact.ts'
-import { digestOf, parseManifest } from './manifest.ts'
+import { digestedText, parseManifest } from './manifest.ts'
 import { createArtifacts, type ManifestType } from './service.ts'
 
 export type ArtifactBench = Awaited<ReturnType<typeof openArtifactBench>>
@@ -44,6 +44,7 @@ export async function openArtifactBench() {
     const claim = bench.signed.open(new URL(url).pathname.split('/')[2]!)
     const stream = body instanceof Readable ? body : Readable.from([Buffer.from(body)])
     if (claim.do === 'put-artifact') return artifacts.storeBlob(claim.artifactId, claim.md5Hex, stream)
+    if (claim.do === 'put-part') return void (await artifacts.storePart(claim, stream))
     if (claim.do === 'put-manifest') return artifacts.storeManifest(claim.manifestId, stream)
     throw new Error(`Nothing is put to a link for ${claim.do}`)
   }
@@ -58,7 +59,7 @@ export async function openArtifactBench() {
   /** One artifact on its way, with every step of the protocol to be called alone. */
   function saving(actor: Actor, team: { slug: string }, contents: Contents, options: SaveOptions = {}) {
     const manifest = manifestOf(contents)
-    const digest = digestOf(parseManifest(manifest))
+    const digest = md5Hex(digestedText(parseManifest(manifest)))
     const clientId = options.clientId === undefined ? randomText(64) : options.clientId
     const files = Object.entries(contents).flatMap(([path, content]) =>
       typeof content === 'string' ? [{ path, content }] : [],
@@ -96,7 +97,7 @@ export async function openArtifactBench() {
     const createFiles = () =>
       artifacts.createFiles(
         actor,
-        files.map(({ path, content }) => ({ artifactId, name: path, md5: md5Base64(content) })),
+        files.map(({ path, content }) => ({ artifactId, name: path, digest: md5Base64(content) })),
       )
     const sendFiles = async () => {
       for (const [index, { uploadUrl }] of (await createFiles()).entries()) {

@@ -19,6 +19,7 @@ export type BlobClaim =
   | ({ writer?: LinkHolder } & (
       | { do: 'put-file'; experimentId: string; path: string }
       | { do: 'put-artifact'; artifactId: string; md5Hex: string; expectedSize?: number }
+      | { do: 'put-part'; artifactId: string; content: string; partNumber: number; md5Hex: string }
       | { do: 'put-manifest'; manifestId: string }
     ))
 

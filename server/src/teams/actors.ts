@@ -164,6 +164,8 @@ export async function membershipsOf(db: Kysely<Database>, userId: string): Promi
     .innerJoin('teams', 'teams.id', 'memberships.team_id')
     .select(['team_id', 'role', 'slug', 'kind'])
     .where('user_id', '=', userId)
+    .where('kind', '!=', 'organisation')
+    .$narrowType<{ kind: Membership['kind'] }>()
     .execute()
   return byTeam(rows)
 }

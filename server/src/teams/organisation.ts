@@ -285,7 +285,7 @@ async function openRequest(trx: Kysely<Database>, requestId: string) {
 
 /** People of the organisation and the operator; a service account knows its team and nothing above it. */
 function refuseOutsiders(actor: Actor): void {
-  const { orgRole, isOperator, keyScope } = subjectOf(actor, null)
+  const { orgRole, isOperator, keyScope } = subjectOf(actor, { teamId: null })
   if (keyScope !== undefined && keyScope !== 'user') throw new GridError('not_found')
   if (!orgRole && !isOperator) throw new GridError('not_found')
 }

@@ -61,12 +61,20 @@ export const findUserById = (db: Db, id: string): Promise<UserRow | undefined> =
 export const findUserByEmail = (db: Db, email: string): Promise<UserRow | undefined> =>
   db.selectFrom('users').selectAll().where(sameText('email', email)).executeTakeFirst()
 
+/** The organisation, which keeps registries, is not a team that anybody asks for. */
 export const findTeam = (db: Db, slug: string): Promise<TeamRow | undefined> =>
-  db.selectFrom('teams').selectAll().where(sameText('slug', slug)).executeTakeFirst()
+  db
+    .selectFrom('teams')
+    .selectAll()
+    .where(sameText('slug', slug))
+    .where('kind', '!=', 'organisation')
+    .$narrowType<{ kind: TeamRow['kind'] }>()
+    .executeTakeFirst()
 
 /** A username and a team slug may not be the same: both stand where clients say "entity". */
 export async function isSlugTaken(db: Db, slug: string): Promise<boolean> {
-  return (await findUser(db, slug)) !== undefined || (await findTeam(db, slug)) !== undefined
+  const team = db.selectFrom('teams').select('id').where(sameText('slug', slug))
+  return (await findUser(db, slug)) !== undefined || (await team.executeTakeFirst()) !== undefined
 }
 
 export async function listUsers(
@@ -133,6 +141,8 @@ export async function teamRows(db: Db, teamIds: string[], userId: string | null)
         .as('admins'),
     ])
     .where('teams.id', 'in', teamIds)
+    .where('teams.kind', '!=', 'organisation')
+    .$narrowType<{ kind: TeamRow['kind'] }>()
     .orderBy(sql`teams.kind = 'personal'`)
     .orderBy(sql`lower(teams.slug)`)
     .execute()

@@ -29,14 +29,14 @@ const carried: Record<string, string[]> = {
   ),
   ArtifactSequence: collection,
   ArtifactPortfolio: collection,
-  ArtifactCollectionMembership: from<MembershipNode>()('artifact'),
+  ArtifactCollectionMembership: from<MembershipNode>()('artifact', 'versionIndex', 'createdAt'),
   ArtifactType: from<TypeNode>()('name', 'createdAt'),
   ArtifactAlias: from<AliasNode>()('alias'),
 }
 
 /** Types whose objects a resolver makes whole. */
 const madeWhole =
-  /(Connection|Edge|Payload)$|^(Tag|ClientIDMapping|ArtifactManifest|UploadMultipartUrls|UploadUrlPart|File)$/
+  /(Connection|Edge|Payload)$|^(Tag|ClientIDMapping|ArtifactManifest|UploadMultipartUrls|UploadUrlPart|File|ProjectMember|ProjectTeamMember|AdvancedRegistryFeatures)$/
 
 const { definitions } = parse(readFileSync(new URL('artifacts.graphql', import.meta.url), 'utf8'))
 

@@ -22,6 +22,7 @@ import { artifactResolvers } from './resolvers/artifacts.ts'
 import { fileResolvers } from './resolvers/files.ts'
 import { historyResolvers } from './resolvers/history.ts'
 import { createPlaces, placeResolvers } from './resolvers/places.ts'
+import { registryResolvers } from './resolvers/registries.ts'
 import { runChangeResolvers } from './resolvers/run-changes.ts'
 import { runResolvers } from './resolvers/runs.ts'
 import { scalars } from './resolvers/scalars.ts'
@@ -135,7 +136,7 @@ export function wandbParts(deps: WandbDeps): { sources: string[]; resolvers: Res
     artifactResolvers(deps),
     sweepResolvers(deps),
   ]
-  return { sources, resolvers }
+  return { sources, resolvers: [...resolvers, registryResolvers(deps, resolvers)] }
 }
 
 function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {

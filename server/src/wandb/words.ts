@@ -35,6 +35,23 @@ export function readStorageId(kind: StorageKind, given: string): string | undefi
   return name === kind && version === 'v1' && uuidPattern.test(id) ? id : undefined
 }
 
+/**
+ * The id of a person or team by name, as `User:<number>`: clients that hand it back read a whole number after the
+ * colon, of any length. The number is the bytes of the name.
+ */
+export function numberedId(kind: 'User' | 'Entity', name: string): string {
+  const number = BigInt(`0x${Buffer.from(name).toString('hex') || '0'}`)
+  return Buffer.from(`${kind}:${number}`).toString('base64')
+}
+
+/** The name in an id that `numberedId` made; undefined for anything else. */
+export function readNumberedId(kind: 'User' | 'Entity', given: string): string | undefined {
+  const [, found, digits] = /^(\w+):(\d{1,400})$/.exec(Buffer.from(given, 'base64').toString('latin1')) ?? []
+  if (found !== kind || digits === undefined) return undefined
+  const hex = BigInt(digits).toString(16)
+  return Buffer.from(hex.length % 2 ? `0${hex}` : hex, 'hex').toString()
+}
+
 /** `Project.internalId`: base64 of `ProjectInternalId:12`. */
 export function projectInternalId(number: number): string {
   return Buffer.from(`ProjectInternalId:${number}`).toString('base64')

@@ -25,8 +25,9 @@ import { checkKey, checkPrefix, checkRange } from './keys.ts'
 import { createMeter } from './meter.ts'
 
 const mebibyte = 1024 * 1024
-/** At 10,000 parts, S3's limit, this allows files of 80 GB; at most three parts are in memory per upload. */
+/** At 10,000 parts, S3's limit, this allows files of 80 GB, larger ones need larger parts; at most three are in memory. */
 const partBytes = 8 * mebibyte
+const partsMax = 10_000
 const partsAtOnce = 2
 /** S3 copies at most 5 GB in one request; larger objects are copied in parts of this size. */
 const copyPartBytes = 1024 * mebibyte
@@ -91,7 +92,7 @@ export async function openS3BlobStore(config: S3Config, options: S3Options = {})
       const upload = new Upload({
         client,
         params: { Bucket, Key, Body },
-        partSize: partBytes,
+        partSize: Math.max(partBytes, Math.ceil((limits?.sizeBytes ?? 0) / partsMax)),
         queueSize: partsAtOnce,
         leavePartsOnError: false,
       })

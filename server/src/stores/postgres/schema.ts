@@ -51,6 +51,13 @@ export type Database = {
   sweeps: SweepTable
   sweep_agents: SweepAgentTable
   sweep_trials: SweepTrialTable
+  artifact_links: ArtifactLinkTable
+  artifact_claims: ArtifactClaimTable
+  artifact_uploads: ArtifactUploadTable
+  artifact_upload_parts: ArtifactUploadPartTable
+  stray_blobs: StrayBlobTable
+  registries: RegistryTable
+  registry_members: RegistryMemberTable
 }
 
 /** Read as a Date; the database fills it when absent. */
@@ -139,7 +146,7 @@ type TeamTable = {
   id: string
   slug: string
   name: string
-  kind: Generated<'team' | 'personal'>
+  kind: Generated<'team' | 'personal' | 'organisation'>
   personal_user_id: string | null
   policy_preset: Generated<string>
   policy_overrides: Json<Record<string, boolean | string>>
@@ -410,6 +417,7 @@ type ArtifactCollectionTable = {
   type: string
   kind: Generated<'sequence' | 'portfolio'>
   description: string | null
+  tags: Generated<string[]>
   versions_made: Generated<number>
   created_at: Instant
   updated_at: Instant
@@ -420,6 +428,7 @@ type ArtifactTable = {
   state: Generated<'pending' | 'committed' | 'deleted'>
   version_index: number | null
   digest: string
+  digest_algorithm: Generated<'md5' | 'xxh128'>
   content_digest: string | null
   manifest_key: string | null
   description: string | null
@@ -436,6 +445,7 @@ type ArtifactTable = {
   via_user_id: string | null
   created_at: Instant
   committed_at: InstantOrNull
+  touched_at: Instant
 }
 type ArtifactClientIdTable = {
   project_id: string
@@ -471,6 +481,7 @@ type ArtifactEntryTable = {
   birth_artifact_id: string | null
   ref: string | null
   extra: JsonOrNull<Record<string, unknown>>
+  content: string | null
 }
 type ArtifactUseTable = {
   experiment_id: string
@@ -608,4 +619,34 @@ type SweepTrialTable = {
   created_at: Instant
   handed_at: InstantOrNull
   reported_at: InstantOrNull
+}
+
+type ArtifactLinkTable = {
+  collection_id: string
+  artifact_id: string
+  version_index: number
+  linked_by: string | null
+  created_at: Instant
+}
+type ArtifactClaimTable = { artifact_id: string; project_id: string; content: string }
+type ArtifactUploadTable = { id: string; artifact_id: string; content: string; created_at: Instant }
+type ArtifactUploadPartTable = {
+  upload_id: string
+  part_number: number
+  md5_hex: string
+  size_bytes: number
+  blob_key: string
+}
+type StrayBlobTable = { blob_key: string; remove_after: Instant }
+type RegistryTable = {
+  project_id: string
+  visibility: 'organisation' | 'restricted'
+  types: Generated<string[]>
+  all_types: Generated<boolean>
+}
+type RegistryMemberTable = {
+  project_id: string
+  user_id: string | null
+  team_id: string | null
+  role: 'admin' | 'member' | 'viewer'
 }

@@ -1,13 +1,17 @@
 /** How artifacts look to the client: ids, and the nodes that more than one field answers with. */
 import {
   type ArtifactFile,
+  type Filter,
+  type Membership,
+  type Order,
   printArtifactId,
-  type StoredArtifact,
+  readOrder,
   type StoredCollection,
 } from '../../artifacts/service.ts'
+import { parseObject } from '../words.ts'
 import type { Connection } from './connections.ts'
 
-export type MembershipNode = { artifact: StoredArtifact; collection: StoredCollection }
+export type MembershipNode = Membership
 export type TypeNode = { projectId: string; teamId: string; name: string; createdAt: Date }
 export type AliasNode = { alias: string; collection: StoredCollection }
 
@@ -28,8 +32,17 @@ export function readId(kind: string, given: string): string | undefined {
   return name === kind && version === 'v1' && uuidPattern.test(id) ? id : undefined
 }
 
-export function aliasesOf(artifact: StoredArtifact): AliasNode[] {
-  return artifact.aliases.map((alias) => ({ alias, collection: artifact.collection }))
+export function aliasesOf({ aliases, collection }: Membership): AliasNode[] {
+  return aliases.map((alias) => ({ alias, collection }))
+}
+
+/** Absent and empty filter nothing. @throws GridError invalid for what is no JSON object. */
+export function filterOf(filters: string | null | undefined): Filter | undefined {
+  return filters ? parseObject(filters, 'filters') : undefined
+}
+
+export function orderOf(order: string | null | undefined): Order | undefined {
+  return order ? readOrder(order) : undefined
 }
 
 /** A file node carries every field itself; see `File` in files.ts. */

@@ -12,8 +12,8 @@ import { parseObject } from '../words.ts'
 import { hexOf, idOf, readId } from './artifact-nodes.ts'
 import { entityOf } from './places.ts'
 
-type AliasInput = { artifactCollectionName: string; alias: string }
-type TagInput = { tagName: string }
+export type AliasInput = { artifactCollectionName: string; alias: string }
+export type TagInput = { tagName: string }
 
 type CreateArtifactInput = {
   entityName: string
@@ -47,6 +47,15 @@ type UpdateManifestInput = {
   digest?: string | null
   baseArtifactID?: string | null
 }
+type PartInput = { partNumber: number; hexMD5: string }
+type FileSpec = {
+  artifactID: string
+  name: string
+  md5: string
+  digest?: string | null
+  uploadPartsInput?: PartInput[] | null
+}
+type CompleteInput = { artifactID: string; storagePath: string; completedParts: PartInput[] }
 type UseInput = {
   entityName: string
   projectName: string
@@ -54,27 +63,12 @@ type UseInput = {
   artifactID: string
   usedAs?: string | null
 }
-type UpdateInput = {
-  artifactID: string
-  description?: string | null
-  metadata?: string | null
-  aliases?: AliasInput[] | null
-  ttlDurationSeconds?: number | null
-  tagsToAdd?: TagInput[] | null
-  tagsToDelete?: TagInput[] | null
-}
 
-type WithInput<Input> = { input: Input }
+export type WithInput<Input> = { input: Input }
 
 export function artifactSaving(artifacts: Artifacts): Record<string, Resolver> {
   return {
     async createArtifact(_, { input }: WithInput<CreateArtifactInput>, { actor }) {
-      if (input.digestAlgorithm === 'MANIFEST_XXH128') {
-        throw new GridError(
-          'invalid',
-          'This server keeps artifacts by MD5; leave out digest_algorithm="XXH128"',
-        )
-      }
       const collection = input.artifactCollectionName || input.artifactCollectionNames?.[0]
       if (!collection) throw new GridError('invalid', 'An artifact needs a name')
       const artifact = await artifacts.createArtifact(actor, {
@@ -84,6 +78,7 @@ export function artifactSaving(artifacts: Artifacts): Record<string, Resolver> {
         collection,
         type: input.artifactTypeName,
         digest: input.digest,
+        digestAlgorithm: algorithmOf(input.digestAlgorithm),
         description: input.description,
         metadata: input.metadata ? parseObject(input.metadata, 'metadata') : null,
         aliases: aliasesFor(collection, input.aliases),
@@ -122,23 +117,30 @@ export function artifactSaving(artifacts: Artifacts): Record<string, Resolver> {
 
     async createArtifactFiles(
       _,
-      { input }: WithInput<{ artifactFiles: { artifactID: string; name: string; md5: string }[] }>,
+      { input }: WithInput<{ artifactFiles: FileSpec[]; digestAlgorithm?: string | null }>,
       { actor },
     ) {
       const places = await artifacts.createFiles(
         actor,
-        input.artifactFiles.map(({ artifactID, name, md5 }) => ({
+        input.artifactFiles.map(({ artifactID, name, md5, digest, uploadPartsInput }) => ({
           artifactId: knownId(artifactID),
           name,
-          md5,
+          digest: digest || md5,
+          algorithm: algorithmOf(input.digestAlgorithm),
+          parts: uploadPartsInput?.map(({ partNumber, hexMD5 }) => ({ partNumber, md5Hex: hexMD5 })),
         })),
       )
       const edges = places.map((place) => ({ node: uploadNode(place) }))
       return { files: { edges, pageInfo: { endCursor: null, hasNextPage: false }, totalCount: edges.length } }
     },
 
-    completeMultipartUploadArtifact() {
-      throw new GridError('invalid', 'Files are sent whole to their uploadUrl; no upload in parts was begun')
+    async completeMultipartUploadArtifact(_, { input }: WithInput<CompleteInput>, { actor }) {
+      const digest = await artifacts.completeParts(actor, {
+        artifactId: knownId(input.artifactID),
+        storagePath: input.storagePath,
+        parts: input.completedParts.map(({ partNumber, hexMD5 }) => ({ partNumber, md5Hex: hexMD5 })),
+      })
+      return { digest }
     },
 
     async commitArtifact(_, { input }: WithInput<{ artifactID: string }>, { actor }) {
@@ -158,34 +160,6 @@ export function artifactSaving(artifacts: Artifacts): Record<string, Resolver> {
       return { artifact }
     },
 
-    async addAliases(_, { input }: WithInput<{ artifactID: string; aliases: AliasInput[] }>, { actor }) {
-      const { id, aliases } = await ownAliases(actor, input)
-      await artifacts.addAliases(actor, id, aliases)
-      return { success: true }
-    },
-
-    async deleteAliases(_, { input }: WithInput<{ artifactID: string; aliases: AliasInput[] }>, { actor }) {
-      const { id, aliases } = await ownAliases(actor, input)
-      await artifacts.deleteAliases(actor, id, aliases)
-      return { success: true }
-    },
-
-    async updateArtifact(_, { input }: WithInput<UpdateInput>, { actor }) {
-      const id = knownId(input.artifactID)
-      const named = input.aliases
-        ? await ownAliases(actor, { artifactID: input.artifactID, aliases: input.aliases })
-        : null
-      const artifact = await artifacts.changeArtifact(actor, id, {
-        ...(input.description == null ? {} : { description: input.description }),
-        ...(input.metadata == null ? {} : { metadata: parseObject(input.metadata, 'metadata') }),
-        ...(input.ttlDurationSeconds == null ? {} : { ttlSeconds: input.ttlDurationSeconds }),
-        ...(input.tagsToAdd ? { tagsToAdd: input.tagsToAdd.map(({ tagName }) => tagName) } : {}),
-        ...(input.tagsToDelete ? { tagsToDelete: input.tagsToDelete.map(({ tagName }) => tagName) } : {}),
-        ...(named ? { aliases: named.aliases } : {}),
-      })
-      return { artifact }
-    },
-
     async createArtifactType(
       _,
       { input }: WithInput<{ entityName: string; projectName: string; name: string }>,
@@ -199,29 +173,22 @@ export function artifactSaving(artifacts: Artifacts): Record<string, Resolver> {
       return { artifactType: type }
     },
   }
+}
 
-  /** The client names the collection with each alias; all must be of the version's own. */
-  async function ownAliases(
-    actor: Parameters<Artifacts['findById']>[0],
-    input: { artifactID: string; aliases: AliasInput[] },
-  ) {
-    const id = knownId(input.artifactID)
-    const artifact = await artifacts.findById(actor, id)
-    if (!artifact) throw new GridError('not_found')
-    return { id, aliases: aliasesFor(artifact.collection.name, input.aliases) }
-  }
+function algorithmOf(given: string | null | undefined): 'md5' | 'xxh128' {
+  return given === 'MANIFEST_XXH128' ? 'xxh128' : 'md5'
 }
 
 /** The uuid in an artifact's id; undefined for anything that we did not make. */
 export const artifactId = readArtifactId
 
-function knownId(given: string): string {
+export function knownId(given: string): string {
   const id = readArtifactId(given)
   if (id === undefined) throw new GridError('not_found', 'There is no artifact with this id')
   return id
 }
 
-function aliasesFor(collection: string, aliases: AliasInput[] | null | undefined): string[] {
+export function aliasesFor(collection: string, aliases: AliasInput[] | null | undefined): string[] {
   const other = aliases?.find((each) => each.artifactCollectionName !== collection)
   if (other) {
     throw new GridError(
@@ -247,7 +214,7 @@ function manifestNode({ manifest, uploadUrl }: ManifestPlace) {
   }
 }
 
-function uploadNode({ artifactId: id, name, storagePath, uploadUrl, birthArtifactId }: FilePlace) {
+function uploadNode({ artifactId: id, name, storagePath, uploadUrl, partUrls, birthArtifactId }: FilePlace) {
   return {
     id: idOf('ArtifactFile', id, hexOf(name)),
     name,
@@ -255,7 +222,10 @@ function uploadNode({ artifactId: id, name, storagePath, uploadUrl, birthArtifac
     storagePath,
     uploadUrl,
     uploadHeaders: [],
-    uploadMultipartUrls: null,
+    uploadMultipartUrls: partUrls && {
+      uploadID: idOf('ArtifactUpload', hexOf(storagePath)),
+      uploadUrlParts: partUrls.map(({ partNumber, url }) => ({ partNumber, uploadUrl: url })),
+    },
     // Resolvers of `Artifact` read `id` from a stored version; this is the one field that is asked here.
     artifact: { id: birthArtifactId },
   }

@@ -1,9 +1,12 @@
 /** Artifacts as the client reads and changes them. Parents are `StoredArtifact`s and `StoredCollection`s. */
-import { GridError } from '@teamgrid/api'
 import type { Actor } from '../../actor.ts'
 import {
-  printArtifactId,
   type Artifacts,
+  type Filter,
+  type Membership,
+  type Order,
+  ownMembership,
+  printArtifactId,
   type StoredArtifact,
   type StoredCollection,
 } from '../../artifacts/service.ts'
@@ -14,14 +17,17 @@ import {
   type AliasNode,
   aliasesOf,
   fileConnection,
+  filterOf,
   hexOf,
   idOf,
   type MembershipNode,
+  orderOf,
   readId,
   readPathCursor,
   type TypeNode,
 } from './artifact-nodes.ts'
-import { artifactSaving, artifactId } from './artifact-saving.ts'
+import { artifactChanging } from './artifact-changing.ts'
+import { artifactId, artifactSaving } from './artifact-saving.ts'
 import { connectionOf, lengthOf, offsetOf, type PageArguments, pageOf } from './connections.ts'
 
 export type ArtifactDeps = { artifacts: Artifacts; teams: Pick<Teams, 'findProject'> }
@@ -56,24 +62,41 @@ export function artifactResolvers({ artifacts, teams }: ArtifactDeps): Resolvers
     list: (page: {
       offset: number
       limit: number
-      oldestFirst: boolean
-    }) => Promise<{ artifacts: StoredArtifact[]; total: number }>,
+      filter?: Filter
+      order?: Order
+    }) => Promise<{ memberships: Membership[]; total: number }>,
   ) {
-    refuseFilters(args.filters)
     const offset = offsetOf(args.after)
     const limit = Math.min(lengthOf(args.first, versionsPerPage), artifacts.versionsPerPageMax)
-    const page = await list({ offset, limit, oldestFirst: isOldestFirst(args.order) })
-    const connection = connectionOf(page.artifacts, offset, offset + page.artifacts.length < page.total)
+    const { memberships, total } = await list({
+      offset,
+      limit,
+      filter: filterOf(args.filters),
+      order: orderOf(args.order),
+    })
+    const connection = connectionOf(memberships, offset, offset + limit < total)
     return {
       ...connection,
-      edges: connection.edges.map((edge) => ({ ...edge, version: versionOf(edge.node) })),
-      totalCount: page.total,
+      edges: connection.edges.map(({ node, cursor }) => ({
+        cursor,
+        node: node.artifact,
+        version: `v${node.versionIndex}`,
+      })),
+      totalCount: total,
     }
   }
 
+  const owned = async (list: Promise<{ artifacts: StoredArtifact[]; total: number }>) => {
+    const { artifacts: found, total } = await list
+    return { memberships: found.map(ownMembership), total }
+  }
+
   async function collections(project: ProjectParent, args: VersionsArguments, actor: Actor, type?: string) {
-    refuseFilters(args.filters)
-    const found = await artifacts.listCollections(actor, project, type)
+    const found = await artifacts.listCollections(actor, project, {
+      type,
+      filter: filterOf(args.filters),
+      order: orderOf(args.order),
+    })
     return pageOf(found, args)
   }
 
@@ -87,20 +110,21 @@ export function artifactResolvers({ artifacts, teams }: ArtifactDeps): Resolvers
     }))
   }
 
-  const membership = (artifact: StoredArtifact | undefined): MembershipNode | null =>
-    artifact ? { artifact, collection: artifact.collection } : null
-
   const collectionFields = {
     id: ({ id }: StoredCollection) => idOf('ArtifactCollection', id),
-    state: () => 'READY',
-    project: ({ teamId, projectName }: StoredCollection) => teams.findProject(teamId, projectName),
+    state: ({ isDeleted }: { isDeleted?: boolean }) => (isDeleted ? 'DELETED' : 'READY'),
+    project: (
+      { inRegistry, projectId, teamId, projectName }: StoredCollection,
+      _: unknown,
+      { actor }: WandbContext,
+    ) => (inRegistry ? artifacts.findRegistryById(actor, projectId) : teams.findProject(teamId, projectName)),
     defaultArtifactType: ({ projectId, teamId, type, createdAt }: StoredCollection): TypeNode => ({
       projectId,
       teamId,
       name: type,
       createdAt,
     }),
-    tags: (_: StoredCollection, page: PageArguments) => pageOf([], page),
+    tags: ({ tags }: StoredCollection, page: PageArguments) => pageOf(tags.map(tagNode), page),
     aliases: async (collection: StoredCollection, page: PageArguments, { actor }: WandbContext) => {
       const aliases = await artifacts.listAliases(actor, collection)
       return pageOf(
@@ -112,12 +136,10 @@ export function artifactResolvers({ artifacts, teams }: ArtifactDeps): Resolvers
       collection: StoredCollection,
       { aliasName }: { aliasName: string },
       { actor }: WandbContext,
-    ) => membership(await artifacts.findInCollection(actor, collection, aliasName)),
+    ) => (await artifacts.findInCollection(actor, collection, aliasName)) ?? null,
     artifacts: (collection: StoredCollection, args: VersionsArguments, { actor }: WandbContext) =>
       versions(args, (page) => artifacts.listVersions(actor, collection, page)),
   }
-
-  const saving = artifactSaving(artifacts)
 
   return {
     Query: {
@@ -138,7 +160,7 @@ export function artifactResolvers({ artifacts, teams }: ArtifactDeps): Resolvers
         }
       },
     },
-    Mutation: saving,
+    Mutation: { ...artifactSaving(artifacts), ...artifactChanging(artifacts) },
     Project: {
       artifact: (project: ProjectParent, { name }: { name: string }, { actor }) =>
         artifacts.findByName(actor, project, name),
@@ -151,34 +173,35 @@ export function artifactResolvers({ artifacts, teams }: ArtifactDeps): Resolvers
       artifactCollections: (project: ProjectParent, args: VersionsArguments, { actor }) =>
         collections(project, args, actor),
       artifactCollectionMembership: async (project: ProjectParent, { name }: { name: string }, { actor }) =>
-        membership(await artifacts.findByName(actor, project, name)),
+        (await artifacts.findMembership(actor, project, name)) ?? null,
     },
     Run: {
       outputArtifacts: (run: StoredExperiment, args: PageArguments, { actor }) =>
-        versions(args, (page) => artifacts.listMade(actor, run, page)),
+        versions(args, (page) => owned(artifacts.listMade(actor, run, page))),
       inputArtifacts: (run: StoredExperiment, args: PageArguments, { actor }) =>
-        versions(args, (page) => artifacts.listUsed(actor, run, page)),
+        versions(args, (page) => owned(artifacts.listUsed(actor, run, page))),
     },
     Artifact: {
       id: ({ id }: StoredArtifact) => printArtifactId(id),
       artifactSequence: ({ collection }: StoredArtifact) => collection,
       artifactType: ({ collection }: StoredArtifact) => collectionFields.defaultArtifactType(collection),
       state: ({ state }: StoredArtifact) => state.toUpperCase(),
-      digestAlgorithm: () => 'MANIFEST_MD5',
+      digestAlgorithm: ({ digestAlgorithm }: StoredArtifact) => `MANIFEST_${digestAlgorithm.toUpperCase()}`,
       commitHash: ({ contentDigest }: StoredArtifact) => contentDigest,
       metadata: ({ metadata }: StoredArtifact) => (metadata === null ? null : JSON.stringify(metadata)),
       ttlDurationSeconds: ({ ttlSeconds }: StoredArtifact) => ttlSeconds || -2,
-      ttlIsInherited: () => false,
-      tags: ({ tags }: StoredArtifact) => tags.map((name) => ({ id: idOf('Tag', hexOf(name)), name })),
-      aliases: aliasesOf,
+      ttlIsInherited: ({ ttlSeconds }: StoredArtifact) => ttlSeconds === null,
+      tags: ({ tags }: StoredArtifact) => tags.map(tagNode),
+      aliases: async (artifact: StoredArtifact, _: unknown, { actor }) =>
+        (await artifacts.listMemberships(actor, artifact)).flatMap(aliasesOf),
       size: ({ sizeBytes }: StoredArtifact) => sizeBytes,
       updatedAt: ({ committedAt, createdAt }: StoredArtifact) => committedAt ?? createdAt,
       createdBy: async (artifact: StoredArtifact, _: unknown, { actor }) =>
         (await artifacts.producerOf(actor, artifact)) ?? artifact.createdBy,
       usedBy: async (artifact: StoredArtifact, page: PageArguments, { actor }) =>
         pageOf(await artifacts.usersOf(actor, artifact), page),
-      artifactMemberships: (artifact: StoredArtifact, page: PageArguments) =>
-        pageOf([membership(artifact)], page),
+      artifactMemberships: async (artifact: StoredArtifact, page: PageArguments, { actor }) =>
+        pageOf(await artifacts.listMemberships(actor, artifact), page),
       async currentManifest(artifact: StoredArtifact, _: unknown, { actor }) {
         const url = await artifacts.manifestUrl(actor, artifact)
         if (url === undefined) return null
@@ -216,16 +239,17 @@ export function artifactResolvers({ artifacts, teams }: ArtifactDeps): Resolvers
       ...collectionFields,
       latestArtifact: async (collection: StoredCollection, _: unknown, { actor }) =>
         (await artifacts.newestOf(actor, collection)) ?? null,
-      digestAlgorithm: () => 'MANIFEST_MD5',
+      digestAlgorithm: async (collection: StoredCollection, _: unknown, { actor }) => {
+        const newest = await artifacts.newestOf(actor, collection)
+        return `MANIFEST_${(newest?.digestAlgorithm ?? 'md5').toUpperCase()}`
+      },
     },
     ArtifactPortfolio: collectionFields,
     ArtifactCollectionMembership: {
       id: ({ artifact, collection }: MembershipNode) =>
         idOf('ArtifactMembership', collection.id, artifact.id),
-      versionIndex: ({ artifact }: MembershipNode) => artifact.versionIndex,
-      aliases: ({ artifact }: MembershipNode) => aliasesOf(artifact),
+      aliases: aliasesOf,
       artifactCollection: ({ collection }: MembershipNode) => collection,
-      createdAt: ({ artifact }: MembershipNode) => artifact.committedAt ?? artifact.createdAt,
       files: ({ artifact }: MembershipNode, args: FilesArguments, { actor }) => files(artifact, args, actor),
     },
     ArtifactType: {
@@ -237,6 +261,10 @@ export function artifactResolvers({ artifacts, teams }: ArtifactDeps): Resolvers
       },
       artifactCollection: (type: TypeNode, { name }: { name: string }, { actor }) =>
         artifacts.findCollection(actor, projectOf(type), name, type.name),
+      artifactSequence: async (type: TypeNode, { name }: { name: string }, { actor }) => {
+        const found = await artifacts.findCollection(actor, projectOf(type), name, type.name)
+        return found?.kind === 'sequence' ? found : null
+      },
       artifactCollections: (type: TypeNode, args: VersionsArguments, { actor }) =>
         collections(projectOf(type), args, actor, type.name),
     },
@@ -245,27 +273,7 @@ export function artifactResolvers({ artifacts, teams }: ArtifactDeps): Resolvers
 
 const projectOf = ({ projectId, teamId }: TypeNode): ProjectParent => ({ id: projectId, teamId })
 
-function versionOf({ versionIndex }: StoredArtifact): string {
-  return `v${versionIndex}`
-}
-
-/** Versions that are listed are committed ones, which is the one filter that clients send unasked. */
-function refuseFilters(filters: string | null | undefined): void {
-  if (!filters) return
-  const text = filters.replaceAll(/\s/g, '')
-  if (text !== '{}' && text !== '{"state":"COMMITTED"}') {
-    throw new GridError('invalid', 'Filters on artifacts are not understood yet')
-  }
-}
-
-/** `-createdAt`, `+createdAt`, `createdAt` or the same of the version's number. */
-function isOldestFirst(order: string | null | undefined): boolean {
-  const [, sign, key] = /^([+-]?)(\w+)$/.exec(order || '-createdAt') ?? []
-  if (!['createdAt', 'created_at', 'versionIndex', 'version_index'].includes(key ?? '')) {
-    throw new GridError('invalid', `Artifacts are not sorted by ${order}`)
-  }
-  return sign !== '-'
-}
+const tagNode = (name: string) => ({ id: idOf('Tag', hexOf(name)), name })
 
 function withoutNulls<Values extends object>(values: Values): Partial<Values> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value != null)) as Partial<Values>

@@ -2,14 +2,20 @@
 import { type ApiKey, GridError, type Member } from '@teamgrid/api'
 import type { Access } from '../../access.ts'
 import type { Actor } from '../../actor.ts'
+import type { Artifacts } from '../../artifacts/service.ts'
 import type { Teams } from '../../teams/service.ts'
 import type { Resolvers, WandbContext } from '../graphql.ts'
-import { projectInternalId, storageId } from '../words.ts'
+import { numberedId, projectInternalId, storageId } from '../words.ts'
 import type { FreshKeys } from './administration.ts'
 import { type PageArguments, pageOf } from './connections.ts'
 
 export type UserNode = { username: string; name: string; email?: string | null; admin?: boolean }
-export type EntityNode = { id: string; slug: string; name: string; kind: 'team' | 'personal' }
+export type EntityNode = {
+  id: string
+  slug: string
+  name: string
+  kind: 'team' | 'personal' | 'organisation'
+}
 export type ProjectNode = {
   id: string
   name: string
@@ -25,12 +31,22 @@ type UpsertModelInput = { name?: string | null; entityName?: string | null; desc
 export type Places = ReturnType<typeof createPlaces>
 
 /** What other resolvers need to know about places. Unreadable and absent are the same here: undefined. */
-export function createPlaces({ access, teams }: { access: Access; teams: Teams }) {
+export function createPlaces({
+  access,
+  teams,
+  artifacts,
+}: {
+  access: Access
+  teams: Teams
+  artifacts: Pick<Artifacts, 'findOrganisation' | 'findRegistryProject'>
+}) {
   async function findEntity(actor: Actor, name: string | null | undefined): Promise<EntityNode | undefined> {
     const slug = name || defaultEntity(actor)
     if (!slug) return undefined
     const team = await readable(access.allowed(actor, 'team:read', teams.teamGuard(slug)))
-    return team && { id: team.id, slug: team.slug, name: team.name, kind: team.teamKind }
+    if (team) return { id: team.id, slug: team.slug, name: team.name, kind: team.teamKind }
+    const organisation = await artifacts.findOrganisation(actor, slug)
+    return organisation && { ...organisation, kind: 'organisation' }
   }
 
   async function findProject(
@@ -40,7 +56,8 @@ export function createPlaces({ access, teams }: { access: Access; teams: Teams }
   ) {
     const slug = entityName || defaultEntity(actor)
     if (!slug || !name) return undefined
-    return readable(access.allowed(actor, 'project:read', teams.findProjectGuard(slug, name)))
+    const found = await readable(access.allowed(actor, 'project:read', teams.findProjectGuard(slug, name)))
+    return found ?? (await artifacts.findRegistryProject(actor, slug, name))
   }
 
   return { findEntity, findProject }
@@ -151,7 +168,7 @@ export function placeResolvers({
       },
     },
     User: {
-      id: (user: UserNode) => storageId('User', user.username),
+      id: (user: UserNode) => numberedId('User', user.username),
       email: ({ email }: UserNode) => email ?? null,
       admin: ({ admin }: UserNode) => admin ?? false,
       photoUrl: () => null,
@@ -189,7 +206,7 @@ export function placeResolvers({
       organizations: () => [],
     },
     Entity: {
-      id: ({ id }: EntityNode) => storageId('Entity', id),
+      id: ({ slug }: EntityNode) => numberedId('Entity', slug),
       name: ({ slug }: EntityNode) => slug,
       isTeam: ({ kind }: EntityNode) => kind === 'team',
       entityType: ({ kind }: EntityNode) => (kind === 'team' ? 'team' : 'user'),
@@ -220,7 +237,7 @@ export function placeResolvers({
         places.findProject(actor, slug, name),
       projects: async ({ slug }: EntityNode, page: PageArguments, { actor }) =>
         pageOf(await listProjects(actor, slug), page),
-      xxhashDigestsEnabled: () => false,
+      xxhashDigestsEnabled: () => true,
     },
     Project: {
       id: ({ id }: ProjectNode) => storageId('Project', id),
@@ -279,6 +296,6 @@ function memberNode(member: Member) {
     photoUrl: null,
     accountType: accountTypes[member.role],
     apiKey: null as string | null,
-    role: { name: member.role },
+    role: member.role,
   }
 }

@@ -3,8 +3,7 @@ import type { Resolvers } from '../graphql.ts'
 
 /**
  * What this server can do beyond the oldest protocol; a name that is absent is off.
- * Off on purpose: EXPAND_DEFINED_METRIC_GLOBS (the client expands), ARTIFACT_DIGEST_ALGORITHM (MD5 only), registries,
- * automations and sweep filters.
+ * Off on purpose: EXPAND_DEFINED_METRIC_GLOBS (the client expands), automations and sweep filters.
  */
 const features = [
   'STRUCTURED_CONSOLE_LOGS',
@@ -20,6 +19,10 @@ const features = [
   'TOTAL_COUNT_IN_FILE_CONNECTION',
   'ARTIFACT_MEMBERSHIP_IN_LINK_ARTIFACT_RESPONSE',
   'MARK_RUN_FILES_UPLOADED',
+  'ARTIFACT_COLLECTIONS_FILTERING_SORTING',
+  'ARTIFACT_DIGEST_ALGORITHM',
+  'ARTIFACT_REGISTRY_SEARCH',
+  'INCLUDE_ARTIFACT_TYPES_IN_REGISTRY_CREATION',
 ]
 
 /** Both must be version strings: `wandb verify` ends on null, and image lists need a high maximum. */

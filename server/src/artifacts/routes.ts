@@ -1,0 +1,41 @@
+import { os } from '../http/route.ts'
+import type { Artifacts } from './service.ts'
+
+const ok = { ok: true as const }
+
+export function artifactRoutes(artifacts: Artifacts) {
+  const on = os.artifacts
+  return {
+    collections: on.collections.handler(({ context, input }) =>
+      artifacts.showCollections(context.actor, input),
+    ),
+    versions: on.versions.handler(({ context, input }) => artifacts.showVersions(context.actor, input)),
+    get: on.get.handler(({ context, input }) => artifacts.showVersion(context.actor, input)),
+    files: on.files.handler(({ context, input }) => artifacts.showFiles(context.actor, input)),
+    lineage: on.lineage.handler(async ({ context, input }) => {
+      const { artifact } = await artifacts.membershipOf(context.actor, input)
+      return artifacts.lineageOf(context.actor, artifact)
+    }),
+    change: on.change.handler(({ context, input }) => artifacts.change(context.actor, input)),
+    changeCollection: on.changeCollection.handler(({ context, input }) =>
+      artifacts.changeNamedCollection(context.actor, input),
+    ),
+    previewDelete: on.previewDelete.handler(({ context, input }) =>
+      artifacts.showDeletion(context.actor, input),
+    ),
+    delete: on.delete.handler(async ({ context, input }) => {
+      await artifacts.remove(context.actor, input)
+      return ok
+    }),
+    deleteCollection: on.deleteCollection.handler(async ({ context, input }) => {
+      await artifacts.removeCollection(context.actor, input)
+      return ok
+    }),
+    ofExperiment: on.ofExperiment.handler(({ context, input }) =>
+      artifacts.showOfExperiment(context.actor, input),
+    ),
+    reproduction: on.reproduction.handler(({ context, input }) =>
+      artifacts.reproduction(context.actor, input),
+    ),
+  }
+}
