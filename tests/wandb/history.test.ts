@@ -29,9 +29,13 @@ print("trouble", file=sys.stderr)
 time.sleep(2)
 run.finish()
 
-even = wandb.init(entity=sys.argv[1], project="reading", id="even")
-for step in range(120): even.log({"loss": step / 7, "count": step, "name": f"s{step}", "flag": step % 2 == 0})
-even.finish()
+for part in range(2):
+    even = wandb.init(entity=sys.argv[1], project="reading", id="even", resume="allow")
+    for step in range(60 * part, 60 * part + 60): even.log({"loss": step / 7, "count": step, "name": f"s{step}", "flag": step % 2 == 0})
+    even.finish()
+    # A copy of what there was before it was continued is kept here.
+    said = list(wandb.Api().run(f"{sys.argv[1]}/reading/even").scan_history())
+    print("SCANNED", len(said), said[-1]["count"])
 print("LOGGED")
 `
 
@@ -74,6 +78,15 @@ if hasattr(run, "console_logs"):
 even = api.run(f"{sys.argv[1]}/reading/even")
 said["evenScan"] = list(even.scan_history(keys=["count", "name"], min_step=7, max_step=9))
 said["evenAll"] = [len(list(even.scan_history())), next(iter(even.scan_history(min_step=3)))["flag"]]
+if hasattr(even, "download_history_exports"):
+    with tempfile.TemporaryDirectory() as folder:
+        exported = even.download_history_exports(folder)
+        said["exported"] = [sorted(path.name.split("_even_")[1] for path in exported.paths), exported.contains_live_data, all(path.read_bytes()[-4:] == b"PAR1" for path in exported.paths)]
+        try:
+            run.download_history_exports(folder)
+        except wandb.apis.public.IncompleteRunHistoryError:
+            said["incomplete"] = True
+        said["noFiles"] = run.download_history_exports(folder, require_complete_history=False).paths == []
 print("SAID " + json.dumps(said))
 `
 
@@ -98,6 +111,8 @@ beforeAll(async () => {
     code: logging,
     args: [team.slug],
   })
+  expect(output).toContain('SCANNED 60 59')
+  expect(output).toContain('SCANNED 120 119')
   expect(output).toContain('LOGGED')
   expect(code).toBe(0)
 }, 180 * seconds)
@@ -145,6 +160,15 @@ const expected = {
   evenAll: [120, false],
 }
 
+const expectedConsole = { console: [true, true], stderr: ['error'], tail: true }
+
+/** Rows that are all alike come as files, one more for each time the run was continued; others as rows. */
+const expectedExports = {
+  exported: [['0.runhistory.parquet', '1.runhistory.parquet'], false, true],
+  incomplete: true,
+  noFiles: true,
+}
+
 /** Before 0.28 the client asked for rows up to and including `max_step` when keys were named. */
 const withMaxStep = {
   scanKeys: [20, 30, 40, 50].map((step) => ({ _step: step, acc: step })),
@@ -162,8 +186,8 @@ describe.each(pythons)('%s', (name, python) => {
         ) as object
         const inclusive = name === 'wandb-0.25.1' || name === 'wandb-0.22.0'
         expect(said).toMatchObject({ ...expected, ...(inclusive ? withMaxStep : {}) })
-        if ('console' in said)
-          expect(said).toMatchObject({ console: [true, true], stderr: ['error'], tail: true })
+        if ('console' in said) expect(said).toMatchObject(expectedConsole)
+        if (name !== 'wandb-0.22.0') expect(said).toMatchObject(expectedExports)
       }
     },
     180 * seconds,

@@ -668,6 +668,53 @@ test('runs are read back by the names of the public API', async () => {
   expect(page.pageInfo.hasNextPage).toBe(true)
 })
 
+test('files of an ended history stay as they are when it goes on, and go when what they hold was replaced', async () => {
+  const { name, path } = await aRun()
+  const exported = async (person = anna) => {
+    const { json } = await ask(
+      person.key,
+      'query($e: String, $r: String!) { project(name: "p", entityName: $e) { run(name: $r) { parquetHistory(liveKeys: ["_step"]) { parquetUrls liveData } } } }',
+      { e: anna.username, r: name },
+    )
+    const found = json.data.project?.run?.parquetHistory
+    return (
+      found && {
+        files: found.parquetUrls.map((url: string) => new URL(url).pathname.split('/').at(-1)),
+        live: found.liveData,
+        urls: found.parquetUrls as string[],
+      }
+    )
+  }
+  const end = { complete: true, exitcode: 0 }
+  expect(await exported()).toMatchObject({ files: [], live: [] })
+  await post(path, history(0, rows(0, 20)), anna.key)
+  expect(await exported()).toMatchObject({ files: [], live: [{ _step: 0 }] })
+  await post(path, end, anna.key)
+  const first = (await exported())!
+  expect(first).toMatchObject({ files: [expect.stringMatching(/^history-0000-20-/)], live: [] })
+  const whole = await app.inject(new Request(first.urls[0]!))
+  expect(
+    Buffer.from(await whole.arrayBuffer())
+      .subarray(0, 4)
+      .toString(),
+  ).toBe('PAR1')
+  await post(path, { ...history(20, rows(20, 25)), ...end }, anna.key)
+  expect((await exported())!.files).toEqual([first.files[0], expect.stringMatching(/^history-0001-25-/)])
+  expect(await exported(team.member)).toBeFalsy()
+  // A row with other keys, in which a reader would find holes.
+  await post(path, { ...history(25, ['{"_step":25,"loss":1,"acc":1}']), ...end }, anna.key)
+  expect(await exported()).toMatchObject({ files: [], live: [{ _step: 0 }] })
+  const other = await aRun()
+  await post(other.path, { ...history(0, rows(0, 5)), ...end }, anna.key)
+  await post(other.path, { ...history(0, rows(0, 5)), ...end }, anna.key)
+  const { json } = await ask(
+    anna.key,
+    'query($e: String, $r: String!) { project(name: "p", entityName: $e) { run(name: $r) { parquetHistory(liveKeys: []) { parquetUrls } } } }',
+    { e: anna.username, r: other.name },
+  )
+  expect(json.data.project.run.parquetHistory.parquetUrls).toEqual([])
+})
+
 test('a state is set by hand only where it makes sense', async () => {
   const { name, id, path } = await aRun()
   const change =

@@ -1,6 +1,7 @@
 /** Experiments: what scripts log, and what team mates see of it. The themes are in the files composed here. */
 import type { Actor } from '../actor.ts'
 import type { ExperimentsDeps, Parts } from './deps.ts'
+import { createExport } from './export.ts'
 import { createFactWriter } from './fact-writer.ts'
 import { createFiles } from './files.ts'
 import { createInSweep } from './in-sweep.ts'
@@ -38,6 +39,7 @@ export function createExperiments(deps: ExperimentsDeps) {
     ...allWithDatabase(mover),
     ...files,
     ...allWithDatabase(reader),
+    ...allWithDatabase(createExport(parts)),
     ...allWithDatabase(createStatus(parts)),
     ...allWithDatabase(createRebuild(parts)),
     ...allWithDatabase(createInSweep(parts)),

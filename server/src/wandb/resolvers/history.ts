@@ -93,6 +93,14 @@ export function historyResolvers({
     return found
   }
 
+  /** All of it as files, or none; `liveData` says from which step on the client reads rows. */
+  async function parquetHistory(run: StoredExperiment, actor: Actor) {
+    const mayExport = await access.permits(actor, 'data:export', run)
+    const parquetUrls = mayExport ? await experiments.exportedHistory(actor, run) : undefined
+    if (parquetUrls !== undefined) return { parquetUrls, liveData: [] }
+    return { parquetUrls: [], liveData: run.historyLines === 0 ? [] : [{ _step: 0 }] }
+  }
+
   async function historyKeys(run: StoredExperiment, actor: Actor) {
     const found = await experiments.keys(actor, { experimentIds: [run.id], stream: 'history' })
     const [line] = (await experiments.tails(run)).historyTail
@@ -148,8 +156,7 @@ export function historyResolvers({
         Promise.all(specs.map((spec) => sampled(run, specOf(spec)))),
       ),
       historyKeys: metrics((run, _args: object, actor) => historyKeys(run, actor)),
-      // There are no Parquet files, so the client reads everything live.
-      parquetHistory: () => ({ parquetUrls: [], liveData: [] }),
+      parquetHistory: metrics((run, _args: object, actor) => parquetHistory(run, actor)),
       async logLines(run: StoredExperiment, args: LogArguments, { actor }) {
         return logLines(await access.allowed(actor, 'log:read', run), args)
       },
