@@ -152,7 +152,9 @@ export function createVisibility(deps: TeamsDeps) {
       ])
       .where('project_id', '=', project.id)
       .where('deleted_at', 'is', null)
-      .where(sql<boolean>`slug = ${input.experiment} or lower(experiments.name) = lower(${input.experiment})`)
+      .where(
+        sql<boolean>`(slug = ${input.experiment} or lower(experiments.name) = lower(${input.experiment}))`,
+      )
       .orderBy(sql`slug = ${input.experiment}`, 'desc')
       .executeTakeFirst()
     const guard = found && {
