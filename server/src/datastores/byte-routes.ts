@@ -52,7 +52,8 @@ export function datastoreByteRoutes(deps: {
         const { actor, uploadId, body } = await proven(request)
         const { sha256Hex, start } = request.params
         const startByte = /^\d{1,15}$/.test(start) ? Number(start) : NaN
-        await datastores.storePart(actor, uploadId, sha256Hex, startByte, body)
+        const sizeBytes = Number(request.headers['content-length'] ?? NaN)
+        await datastores.storePart(actor, uploadId, sha256Hex, { startByte, sizeBytes }, body)
         return reply.send({ ok: true })
       },
     )

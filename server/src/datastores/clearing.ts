@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { DatastoresDeps } from './deps.ts'
 import * as contents from './content-store.ts'
+import { abandon } from './receiving.ts'
 import { trashDays } from './reading.ts'
 
 const hourMs = 60 * 60 * 1000
@@ -16,7 +17,7 @@ export function createClearing({ db, blobs, clock }: DatastoresDeps) {
   async function clear(): Promise<void> {
     const now = clock.now()
     for (const id of await contents.expiredUploads(db, now, batch))
-      await blobs.remove(await contents.deleteUpload(db, id))
+      await abandon(blobs, await contents.deleteUpload(db, id))
     const deletedBefore = new Date(now.getTime() - trashDays * 24 * hourMs)
     const manifests = await db
       .transaction()

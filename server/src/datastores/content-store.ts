@@ -79,15 +79,15 @@ export async function renewUpload(db: Db, id: string, expiresAt: Date): Promise<
   return numUpdatedRows > 0n
 }
 
-/** @returns the blobs of its parts, to be removed once that is committed. */
-export async function deleteUpload(trx: Db, id: string): Promise<string[]> {
-  const parts = await trx
-    .selectFrom('datastore_upload_parts')
-    .select('blob_key')
+/** @returns the arrivals that it leaves unfinished, to be abandoned once that is committed. */
+export async function deleteUpload(trx: Db, id: string): Promise<Arrival[]> {
+  const unfinished = await trx
+    .selectFrom('datastore_part_blobs')
+    .select(['blob_key as blobKey', 'token'])
     .where('upload_id', '=', id)
     .execute()
   await trx.deleteFrom('datastore_uploads').where('id', '=', id).execute()
-  return parts.map((part) => part.blob_key)
+  return unfinished
 }
 
 export async function expiredUploads(db: Db, now: Date, limit: number): Promise<string[]> {
@@ -106,7 +106,7 @@ export async function arrivedBytes(db: Db, uploadId: string): Promise<number> {
     select (
       (select coalesce(sum(c.size_bytes), 0) from datastore_upload_contents uc
         join datastore_contents c using (sha256_hex) where uc.upload_id = ${uploadId}) +
-      (select coalesce(sum(size_bytes), 0) from datastore_upload_parts where upload_id = ${uploadId})
+      (select coalesce(sum(size_bytes), 0) from datastore_parts where upload_id = ${uploadId})
     )::bigint as bytes`.execute(db)
   return rows[0]!.bytes
 }
@@ -228,42 +228,67 @@ export async function setDamaged(db: Db, sha256Hex: string, blobKey: string, now
     .execute()
 }
 
-export type Part = { sha256Hex: string; startByte: number; sizeBytes: number; blobKey: string }
+/** A blob that arrives in parts. */
+export type Arrival = { blobKey: string; token: string }
+export type Part = { sha256Hex: string; number: number; sizeBytes: number; proof: string }
 
 export async function listParts(db: Db, uploadId: string, sha256Hexes: string[]): Promise<Part[]> {
   return await db
-    .selectFrom('datastore_upload_parts')
-    .select([
-      'sha256_hex as sha256Hex',
-      'start_byte as startByte',
-      'size_bytes as sizeBytes',
-      'blob_key as blobKey',
-    ])
+    .selectFrom('datastore_parts')
+    .select(['sha256_hex as sha256Hex', 'number', 'size_bytes as sizeBytes', 'proof'])
     .where('upload_id', '=', uploadId)
     .where('sha256_hex', '=', (eb) => eb.fn.any(sql<string[]>`${sha256Hexes}::text[]`))
-    .orderBy('start_byte')
+    .orderBy('sha256_hex')
+    .orderBy('number')
     .execute()
 }
 
-/** @returns false when the part was there. */
-export async function insertPart(db: Db, uploadId: string, part: Part): Promise<boolean> {
+export function findArrival(db: Db, uploadId: string, sha256Hex: string): Promise<Arrival | undefined> {
+  return db
+    .selectFrom('datastore_part_blobs')
+    .select(['blob_key as blobKey', 'token'])
+    .where('upload_id', '=', uploadId)
+    .where('sha256_hex', '=', sha256Hex)
+    .executeTakeFirst()
+}
+
+/** @returns false when another request began it at the same moment. */
+export async function insertArrival(
+  db: Db,
+  uploadId: string,
+  sha256Hex: string,
+  { blobKey, token }: Arrival,
+): Promise<boolean> {
   const { numInsertedOrUpdatedRows } = await db
-    .insertInto('datastore_upload_parts')
-    .values({
-      upload_id: uploadId,
-      sha256_hex: part.sha256Hex,
-      start_byte: part.startByte,
-      size_bytes: part.sizeBytes,
-      blob_key: part.blobKey,
-    })
+    .insertInto('datastore_part_blobs')
+    .values({ upload_id: uploadId, sha256_hex: sha256Hex, blob_key: blobKey, token })
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst()
   return (numInsertedOrUpdatedRows ?? 0n) > 0n
 }
 
-export async function deleteParts(db: Db, uploadId: string, sha256Hex: string): Promise<void> {
+/** A part that comes again takes its own place. */
+export async function putPartRow(db: Db, uploadId: string, part: Part): Promise<void> {
   await db
-    .deleteFrom('datastore_upload_parts')
+    .insertInto('datastore_parts')
+    .values({
+      upload_id: uploadId,
+      sha256_hex: part.sha256Hex,
+      number: part.number,
+      size_bytes: part.sizeBytes,
+      proof: part.proof,
+    })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['upload_id', 'sha256_hex', 'number'])
+        .doUpdateSet({ size_bytes: part.sizeBytes, proof: part.proof }),
+    )
+    .execute()
+}
+
+export async function deleteArrival(db: Db, uploadId: string, sha256Hex: string): Promise<void> {
+  await db
+    .deleteFrom('datastore_part_blobs')
     .where('upload_id', '=', uploadId)
     .where('sha256_hex', '=', sha256Hex)
     .execute()

@@ -6,6 +6,7 @@ import { GridError, Sha256Hex } from '@teamgrid/api'
 import type { Actor } from '../actor.ts'
 import { newId } from '../lib/ids.ts'
 import * as contents from './content-store.ts'
+import { type BlobStore, partBytes } from '../stores/blob/blob-store.ts'
 import type { DatastoresDeps } from './deps.ts'
 import type { OpenUpload } from './uploads.ts'
 
@@ -13,7 +14,8 @@ const mebibyte = 1024 * 1024
 /** Small contents travel and lie together: one request and one synced file for many. */
 export const packBytesMax = 64 * mebibyte
 export const packedContentBytesMax = mebibyte
-export const partBytesMax = 64 * mebibyte
+/** Of S3. */
+const partsMax = 10_000
 
 export function createReceiving({ db, blobs, clock }: DatastoresDeps, openUpload: OpenUpload) {
   /**
@@ -50,8 +52,7 @@ export function createReceiving({ db, blobs, clock }: DatastoresDeps, openUpload
       if (!isNeeded && blobKey !== undefined) await blobs.remove([blobKey])
     } catch (error) {
       if (blobKey !== undefined) await blobs.remove([blobKey])
-      if ((error as { code?: string }).code === '23503') throw new GridError('not_found', uploadGone)
-      throw error
+      return gone(error)
     }
   }
 
@@ -77,27 +78,39 @@ export function createReceiving({ db, blobs, clock }: DatastoresDeps, openUpload
     )
   }
 
-  /** A part of a large content. Parts may come in any order, and again. */
+  /**
+   * A part of a large content: `partBytes` from a multiple of them on, the last one fewer. Parts may come in any order,
+   * and again.
+   */
   async function storePart(
     actor: Actor,
     uploadId: string,
     sha256Hex: string,
-    startByte: number,
+    { startByte, sizeBytes }: { startByte: number; sizeBytes: number },
     body: Readable,
   ): Promise<void> {
     checkDigest(sha256Hex)
-    if (!Number.isSafeInteger(startByte) || startByte < 0)
-      throw new GridError('invalid', 'A part begins at a byte, counted from 0')
+    const number = startByte / partBytes + 1
+    if (!Number.isInteger(number) || number < 1 || number > partsMax)
+      throw new GridError('invalid', `A part begins at a multiple of ${partBytes} bytes`)
+    if (!Number.isInteger(sizeBytes) || sizeBytes < 1 || sizeBytes > partBytes)
+      throw new GridError('invalid', `A part says how long it is, and has at most ${partBytes} bytes`)
     await openUpload(actor, uploadId)
-    const blobKey = `datastores/parts/${uploadId}/${newId()}`
-    const { sizeBytes } = await blobs.put(blobKey, body, { sizeMaxBytes: partBytesMax })
-    try {
-      const isNew = await contents.insertPart(db, uploadId, { sha256Hex, startByte, sizeBytes, blobKey })
-      if (!isNew) await blobs.remove([blobKey])
-    } catch (error) {
-      await blobs.remove([blobKey])
-      throw (error as { code?: string }).code === '23503' ? new GridError('not_found', uploadGone) : error
-    }
+    const { blobKey, token } = await arrivalOf(uploadId, sha256Hex)
+    const proof = await blobs.putPart(blobKey, token, number, body, sizeBytes)
+    await contents.putPartRow(db, uploadId, { sha256Hex, number, sizeBytes, proof }).catch(gone)
+  }
+
+  async function arrivalOf(uploadId: string, sha256Hex: string): Promise<contents.Arrival> {
+    const begun = await contents.findArrival(db, uploadId, sha256Hex)
+    if (begun) return begun
+    const blobKey = contentKey(sha256Hex)
+    const arrival = { blobKey, token: await blobs.beginParts(blobKey) }
+    if (await contents.insertArrival(db, uploadId, sha256Hex, arrival).catch(gone)) return arrival
+    await blobs.abandonParts(blobKey, arrival.token)
+    const other = await contents.findArrival(db, uploadId, sha256Hex)
+    if (!other) throw new GridError('conflict', 'This file was put together meanwhile')
+    return other
   }
 
   /**
@@ -108,31 +121,40 @@ export function createReceiving({ db, blobs, clock }: DatastoresDeps, openUpload
   async function joinParts(actor: Actor, uploadId: string, sha256Hex: string): Promise<void> {
     checkDigest(sha256Hex)
     await openUpload(actor, uploadId)
+    const arrival = await contents.findArrival(db, uploadId, sha256Hex)
     const parts = await contents.listParts(db, uploadId, [sha256Hex])
-    let end = 0
-    for (const part of parts) {
-      if (part.startByte !== end)
-        throw new GridError('conflict', `Bytes ${end} to ${part.startByte} of this file have not arrived`)
-      end += part.sizeBytes
+    if (!arrival || parts.length === 0) throw new GridError('conflict', 'No part of this file has arrived')
+    for (const [index, part] of parts.entries()) {
+      const isWhole = part.sizeBytes === partBytes || index === parts.length - 1
+      if (part.number !== index + 1 || !isWhole)
+        throw new GridError('conflict', `Part ${index + 1} of this file has not arrived, or not all of it`)
     }
-    if (parts.length === 0) throw new GridError('conflict', 'No part of this file has arrived')
-    async function* all() {
-      for (const { blobKey } of parts) yield* await blobs.get(blobKey)
-    }
-    const forget = async () => {
-      await contents.deleteParts(db, uploadId, sha256Hex)
-      await blobs.remove(parts.map(({ blobKey }) => blobKey))
-    }
+    const { blobKey, token } = arrival
+    const proofs = parts.map((part) => part.proof)
+    await blobs.finishParts(blobKey, token, proofs).catch(async (error: unknown) => {
+      // An earlier call may have come this far and no further.
+      if (!(await blobs.stat(blobKey))) throw error
+    })
     try {
-      await store(uploadId, sha256Hex, Readable.from(all(), { objectMode: false }))
+      // Only now is it one blob that can be read from its beginning, as a digest must.
+      const sizeBytes = await measure(await blobs.get(blobKey), sha256Hex)
+      await keep(uploadId, [{ sha256Hex, sizeBytes, blobKey, startByte: 0 }], blobKey)
     } catch (error) {
-      if (error instanceof GridError && error.code === 'invalid') await forget()
+      if (error instanceof GridError && error.code === 'invalid') {
+        await contents.deleteArrival(db, uploadId, sha256Hex)
+        await blobs.remove([blobKey])
+      }
       throw error
     }
-    await forget()
+    await contents.deleteArrival(db, uploadId, sha256Hex)
   }
 
   return { storeContent, storePack, storePart, joinParts }
+}
+
+/** A row that refers to an upload which is not there any more. */
+function gone(error: unknown): never {
+  throw (error as { code?: string }).code === '23503' ? new GridError('not_found', uploadGone) : error
 }
 
 export const uploadGone = 'This upload was completed, given up, or left alone for too long; begin a new one'
@@ -230,4 +252,9 @@ function createPackReader() {
     },
   })
   return { stream, contents: () => found }
+}
+
+/** Parts of contents that will not be finished. */
+export async function abandon(blobs: BlobStore, unfinished: readonly contents.Arrival[]): Promise<void> {
+  for (const { blobKey, token } of unfinished) await blobs.abandonParts(blobKey, token)
 }

@@ -1,6 +1,7 @@
 import { GridError } from '@teamgrid/api'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startApp, type TestApp } from '../../../tests/support/app.ts'
+import { partBytes } from '../stores/blob/blob-store.ts'
 import { createSender, entriesOf, manifestOf, packOf, sha256 } from './testing.ts'
 
 let app: TestApp
@@ -182,7 +183,8 @@ describe('a version', () => {
 
   test('of one large file is put together from parts that came in any order, over two tries', async () => {
     const name = aName()
-    const content = Buffer.alloc(3_000_000, 'abcdefg')
+    const part1 = partBytes
+    const content = Buffer.alloc(part1 * 2 + 1000, 'abcdefg')
     const digest = sha256(content)
     const upload = await start(team.member, name)
     const part = (startByte: number, endByte: number) =>
@@ -191,13 +193,18 @@ describe('a version', () => {
         `${upload}/contents/${digest}/parts/${startByte}`,
         content.subarray(startByte, endByte),
       )
-    await part(2_000_000, 3_000_000)
+    await part(part1, 2 * part1)
+    await part(2 * part1, content.length)
     const join = () => put(team.member, `${upload}/contents/${digest}/joined`, '')
     expect(await refusal(join())).toBe('conflict')
     const { parts } = await team.member.datastores.missing({ uploadId: upload, sha256Hexes: [digest] })
-    expect(parts).toEqual([{ sha256Hex: digest, startByte: 2_000_000, sizeBytes: 1_000_000 }])
-    await part(0, 2_000_000)
-    await part(0, 2_000_000)
+    expect(parts).toEqual([
+      { sha256Hex: digest, startByte: part1, sizeBytes: part1 },
+      { sha256Hex: digest, startByte: 2 * part1, sizeBytes: 1000 },
+    ])
+    expect(await refusal(put(team.member, `${upload}/contents/${digest}/parts/5`, 'x'))).toBe('invalid')
+    await part(0, part1)
+    await part(0, part1)
     await join()
     await put(team.member, `${upload}/manifest`, manifestOf(entriesOf({ 'big.bin': content })))
     const { datastore } = await team.member.datastores.resolve({ ref: name })

@@ -18,7 +18,8 @@ import type { Database } from '../stores/postgres/schema.ts'
 import * as contents from './content-store.ts'
 import type { DatastoresDeps } from './deps.ts'
 import { type Entry, insertEntries, splitPath } from './entry-store.ts'
-import { createReceiving, pipe, uploadGone } from './receiving.ts'
+import { partBytes } from '../stores/blob/blob-store.ts'
+import { abandon, createReceiving, pipe, uploadGone } from './receiving.ts'
 import * as store from './store.ts'
 
 const daySeconds = 24 * 60 * 60
@@ -147,12 +148,19 @@ export function createUploads(deps: DatastoresDeps) {
     const granted = await contents.grantedSizes(db, uploadId, sha256Hexes)
     const wanted = [...new Set(sha256Hexes)].filter((digest) => !granted.has(digest))
     const parts = await contents.listParts(db, uploadId, wanted)
-    return { missing: wanted, parts: parts.map(({ blobKey: _, ...part }) => part) }
+    return {
+      missing: wanted,
+      parts: parts.map(({ number, ...part }) => ({
+        sha256Hex: part.sha256Hex,
+        startByte: (number - 1) * partBytes,
+        sizeBytes: part.sizeBytes,
+      })),
+    }
   }
 
   async function discardUpload(actor: Actor, uploadId: string): Promise<void> {
     await ownUpload(actor, uploadId)
-    await blobs.remove(await contents.deleteUpload(db, uploadId))
+    await abandon(blobs, await contents.deleteUpload(db, uploadId))
   }
 
   /**
@@ -169,7 +177,7 @@ export function createUploads(deps: DatastoresDeps) {
     const upload = await openUpload(actor, uploadId)
     const versionId = newId()
     const manifestKey = `datastores/manifests/${versionId}`
-    const spool = `datastores/parts/${uploadId}/${newId()}`
+    const spool = `datastores/incoming/${newId()}`
     await blobs.put(spool, body, { sizeMaxBytes: manifestBytesMax })
     let isKept = false
     try {
@@ -188,7 +196,7 @@ export function createUploads(deps: DatastoresDeps) {
         .transaction()
         .execute((trx) => makeVersion(trx, actor, upload, { versionId, manifestKey, digest }))
       isKept = done.isNew
-      await blobs.remove(done.parts)
+      await abandon(blobs, done.unfinished)
       events.publish({ type: 'datastore.changed', teamId: upload.teamId, datastoreId: done.datastoreId })
       return { datastoreId: done.datastoreId, version: done.version, isNew: done.isNew }
     } finally {
@@ -213,8 +221,8 @@ export function createUploads(deps: DatastoresDeps) {
     })
     const existing = await store.findVersionByDigest(trx, datastore.id, digest)
     if (existing) {
-      const parts = await contents.deleteUpload(trx, upload.id)
-      return { datastoreId: datastore.id, version: existing.number, isNew: false, parts }
+      const unfinished = await contents.deleteUpload(trx, upload.id)
+      return { datastoreId: datastore.id, version: existing.number, isNew: false, unfinished }
     }
     const version = {
       id: versionId,
@@ -233,14 +241,14 @@ export function createUploads(deps: DatastoresDeps) {
       .set({ file_count: totals.files, size_bytes: totals.sizeBytes })
       .where('id', '=', versionId)
       .execute()
-    const parts = await contents.deleteUpload(trx, upload.id)
+    const unfinished = await contents.deleteUpload(trx, upload.id)
     await record(trx, actor, made ? 'datastore:create' : 'datastore:version', {
       teamId: upload.teamId,
       kind: 'datastore',
       id: datastore.id,
       details: { name: upload.name, version: number, files: totals.files, bytes: totals.sizeBytes },
     })
-    return { datastoreId: datastore.id, version: number, isNew: true, parts }
+    return { datastoreId: datastore.id, version: number, isNew: true, unfinished }
   }
 
   return {

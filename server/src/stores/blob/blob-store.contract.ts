@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { BlobStore } from './blob-store.ts'
+import { type BlobStore, partBytes } from './blob-store.ts'
 
 const mebibyte = 1024 * 1024
 
@@ -205,6 +205,35 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStore>):
       expect(await keys('many/')).toEqual(many)
       await store.remove(many.slice(1))
       expect(await keys('many/')).toEqual(many.slice(0, 1))
+    })
+
+    test('parts in any order, some sent twice, become one blob, visible only at the end', async () => {
+      const last = randomBytes(1000)
+      const first = randomBytes(partBytes)
+      const token = await store.beginParts('parts/whole')
+      const part = (number: number, bytes: Buffer, size = bytes.length) =>
+        store.putPart('parts/whole', token, number, Readable.from([bytes]), size)
+      await expect(part(1, last, 999)).rejects.toMatchObject({ code: 'invalid' })
+      await expect(part(1, last, 1001)).rejects.toMatchObject({ code: 'invalid' })
+      const second = await part(2, last)
+      await part(1, first)
+      const one = await part(1, first)
+      expect(await store.stat('parts/whole')).toBeUndefined()
+      expect(await keys('parts/')).toEqual([])
+      await store.finishParts('parts/whole', token, [one, second])
+      const whole = await buffer(await store.get('parts/whole'))
+      expect(whole.equals(Buffer.concat([first, last]))).toBe(true)
+    })
+
+    test('parts that were abandoned leave nothing', async () => {
+      const token = await store.beginParts('parts/given-up')
+      await store.putPart('parts/given-up', token, 1, Readable.from([Buffer.from('abc')]), 3)
+      await store.abandonParts('parts/given-up', token)
+      await store.abandonParts('parts/given-up', token)
+      await expect(
+        store.putPart('parts/given-up', token, 2, Readable.from([Buffer.from('abc')]), 3),
+      ).rejects.toMatchObject({ code: 'not_found' })
+      expect(await store.stat('parts/given-up')).toBeUndefined()
     })
 
     test('a large file goes in and out in bounded memory', async () => {

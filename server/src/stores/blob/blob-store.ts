@@ -1,5 +1,8 @@
 import type { Readable } from 'node:stream'
 
+/** Size of every part but the last of a blob that arrives in parts; within S3's limits 320 GB in all. */
+export const partBytes = 32 * 1024 * 1024
+
 export type BlobStat = { sizeBytes: number; updatedAt: Date }
 
 /**
@@ -10,7 +13,7 @@ export interface BlobStore {
   /**
    * Stores a stream under a key; visible only when complete (a broken upload leaves nothing). Overwrites.
    * @param limits.sizeBytes how much is to come, if known; a store that takes objects in parts makes them large enough.
-   * @returns size and digests of what was stored (hex).
+   * @returns size and digests of what was stored (hex); with `expectedSha256Hex` no MD5, which costs twice as much.
    * @throws GridError storage_full when the disk is full; unavailable when the store does not answer.
    */
   put(
@@ -23,6 +26,22 @@ export interface BlobStore {
       sizeBytes?: number
     },
   ): Promise<{ sizeBytes: number; md5Hex: string; sha256Hex: string }>
+  /**
+   * Begins a blob that arrives in parts, in any order and over any time; nothing is visible before `finishParts`.
+   * @returns a token for the three calls below, also after a restart.
+   */
+  beginParts(key: string): Promise<string>
+  /**
+   * Stores part `number` (from 1) of `partBytes` bytes, the last one of fewer; sent again it takes its own place.
+   * @param sizeBytes what the body must have.
+   * @returns what `finishParts` wants to know of the part.
+   * @throws GridError invalid when the body has another size.
+   */
+  putPart(key: string, token: string, number: number, body: Readable, sizeBytes: number): Promise<string>
+  /** Makes a blob of parts 1 to n. */
+  finishParts(key: string, token: string, parts: string[]): Promise<void>
+  /** Forgets what arrived. Also fine when nothing did. */
+  abandonParts(key: string, token: string): Promise<void>
   /** A stream of the bytes, or of `range` (both ends included). @throws GridError not_found */
   get(key: string, range?: { start: number; end: number }): Promise<Readable>
   stat(key: string): Promise<BlobStat | undefined>

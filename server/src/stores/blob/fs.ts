@@ -11,8 +11,8 @@ import { copyFile, link, mkdir, open, readdir, rename, rm, rmdir, stat, unlink }
 import { dirname, join, sep } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { GridError } from '@teamgrid/api'
-import type { BlobStore } from './blob-store.ts'
-import { checkKey, checkPrefix, checkRange } from './keys.ts'
+import { type BlobStore, partBytes } from './blob-store.ts'
+import { checkKey, checkPrefix, checkRange, wrongSize } from './keys.ts'
 import { createMeter } from './meter.ts'
 
 /** Between making a folder and moving a file into it, a removal may take the empty folder away again. */
@@ -25,11 +25,14 @@ const removalsAtOnce = 16
  */
 export async function openFsBlobStore(folder: string): Promise<BlobStore> {
   const incoming = join(folder, '~incoming')
+  /** Blobs that arrive in parts, each a file that grows holes and fills them; kept over restarts. */
+  const unfinishedParts = join(folder, '~parts')
   await translate(async () => {
     await mkdir(folder, { recursive: true, mode: 0o700 })
     // Uploads that a crash cut off; they never got a name.
     await rm(incoming, { recursive: true, force: true })
     await mkdir(incoming, { mode: 0o700 })
+    await mkdir(unfinishedParts, { recursive: true, mode: 0o700 })
   })
 
   function pathOf(key: string): string {
@@ -37,6 +40,11 @@ export async function openFsBlobStore(folder: string): Promise<BlobStore> {
     const segments = key.split('/')
     const last = segments.pop()!
     return join(folder, ...segments, `~${last.slice(0, 2)}`, last)
+  }
+
+  function partsPath(token: string): string {
+    if (!/^[0-9a-f-]{36}$/.test(token)) throw new GridError('not_found')
+    return join(unfinishedParts, token)
   }
 
   return {
@@ -60,6 +68,48 @@ export async function openFsBlobStore(folder: string): Promise<BlobStore> {
           throw error
         }
       }),
+
+    beginParts: (key) =>
+      translate(async () => {
+        pathOf(key)
+        const token = randomUUID()
+        await (await open(partsPath(token), 'wx', 0o600)).close()
+        return token
+      }),
+
+    putPart: (_key, token, number, body, sizeBytes) =>
+      translate(async () => {
+        const file = await open(partsPath(token), 'r+')
+        try {
+          const start = (number - 1) * partBytes
+          let at = start
+          for await (const chunk of body as AsyncIterable<Buffer>) {
+            if (at + chunk.length > start + sizeBytes) throw wrongSize(sizeBytes)
+            await file.write(chunk, 0, chunk.length, at)
+            at += chunk.length
+          }
+          if (at !== start + sizeBytes) throw wrongSize(sizeBytes)
+          await file.datasync()
+        } finally {
+          await file.close()
+        }
+        return String(sizeBytes)
+      }),
+
+    finishParts: (key, token, parts) =>
+      translate(async () => {
+        const file = await open(partsPath(token), 'r+')
+        try {
+          // Beyond the last part there may be one that is not wanted any more.
+          await file.truncate(parts.reduce((sum, sizeBytes) => sum + Number(sizeBytes), 0))
+          await file.sync()
+        } finally {
+          await file.close()
+        }
+        await moveTo(partsPath(token), pathOf(key), folder)
+      }),
+
+    abandonParts: (_key, token) => translate(() => rm(partsPath(token), { force: true })),
 
     get: (key, range) =>
       translate(async () => {
@@ -122,7 +172,7 @@ async function* keysBelow(folder: string, parent: string): AsyncIterable<string>
   for (const entry of entries) {
     if (!entry.isDirectory()) continue
     if (!entry.name.startsWith('~')) names.push(`${entry.name}/`)
-    else if (entry.name !== '~incoming')
+    else if (entry.name !== '~incoming' && entry.name !== '~parts')
       names.push(...((await orUndefined(readdir(join(here, entry.name)))) ?? []))
   }
   names.sort((a, b) => (a < b ? -1 : 1))

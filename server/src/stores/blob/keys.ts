@@ -34,3 +34,8 @@ export function checkRange(range: { start: number; end: number }, sizeBytes: num
     return
   throw new GridError('invalid', `There are no bytes ${start} to ${end} in a file of ${sizeBytes} bytes.`)
 }
+
+/** A part that arrived with another size than was said. */
+export function wrongSize(sizeBytes: number): GridError {
+  return new GridError('invalid', `This part was to have ${sizeBytes} bytes, and has not`)
+}

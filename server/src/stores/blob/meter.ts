@@ -18,7 +18,7 @@ export function createMeter(
   stored: () => Stored
 } {
   const { sizeMaxBytes = Infinity, expectedMd5Hex, expectedSha256Hex } = limits
-  const md5 = createHash('md5')
+  const md5 = expectedSha256Hex === undefined ? createHash('md5') : undefined
   const sha256 = createHash('sha256')
   let sizeBytes = 0
   let stored: Stored | undefined
@@ -29,12 +29,12 @@ export function createMeter(
         done(new GridError('too_large', `The file is larger than the ${sizeMaxBytes} bytes allowed.`))
         return
       }
-      md5.update(chunk)
+      md5?.update(chunk)
       sha256.update(chunk)
       done(null, chunk)
     },
     flush(done) {
-      stored = { sizeBytes, md5Hex: md5.digest('hex'), sha256Hex: sha256.digest('hex') }
+      stored = { sizeBytes, md5Hex: md5?.digest('hex') ?? '', sha256Hex: sha256.digest('hex') }
       if (expectedMd5Hex !== undefined && stored.md5Hex !== expectedMd5Hex.toLowerCase())
         done(
           new GridError(

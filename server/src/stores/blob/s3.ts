@@ -15,13 +15,14 @@ import {
   HeadObjectCommand,
   ListObjectsV2Command,
   S3Client,
+  UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
 import { Upload } from '@aws-sdk/lib-storage'
 import { GridError } from '@teamgrid/api'
 import type { S3Config } from '../../config.ts'
 import type { BlobStore } from './blob-store.ts'
-import { checkKey, checkPrefix, checkRange } from './keys.ts'
+import { checkKey, checkPrefix, checkRange, wrongSize } from './keys.ts'
 import { createMeter } from './meter.ts'
 
 const mebibyte = 1024 * 1024
@@ -114,6 +115,49 @@ export async function openS3BlobStore(config: S3Config, options: S3Options = {})
       return meter.stored()
     },
 
+    async beginParts(Key) {
+      checkKey(Key)
+      const { UploadId } = await client
+        .send(new CreateMultipartUploadCommand({ Bucket, Key }))
+        .catch((error: unknown) => {
+          throw translate(error)
+        })
+      return UploadId!
+    },
+
+    async putPart(Key, UploadId, PartNumber, body, sizeBytes) {
+      // Gathered first: a part whose sender goes away in the middle must not reach the store in pieces, and this one
+      // can be sent again.
+      const Body = await gather(body, sizeBytes)
+      try {
+        const { ETag } = await client.send(
+          new UploadPartCommand({ Bucket, Key, UploadId, PartNumber, Body, ContentLength: sizeBytes }),
+        )
+        return ETag!
+      } catch (error) {
+        throw translate(error)
+      }
+    },
+
+    async finishParts(Key, UploadId, parts) {
+      const Parts = parts.map((ETag, index) => ({ PartNumber: index + 1, ETag }))
+      try {
+        await client.send(
+          new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload: { Parts } }),
+        )
+      } catch (error) {
+        throw translate(error)
+      }
+    },
+
+    async abandonParts(Key, UploadId) {
+      try {
+        await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }))
+      } catch (error) {
+        if (statusOf(error) !== 404) throw translate(error)
+      }
+    },
+
     async get(Key, range) {
       checkKey(Key)
       if (range) {
@@ -188,6 +232,18 @@ export async function openS3BlobStore(config: S3Config, options: S3Options = {})
       return Promise.resolve()
     },
   }
+}
+
+/** @throws GridError invalid, when it is not `sizeBytes` long. */
+async function gather(body: Readable, sizeBytes: number): Promise<Buffer> {
+  const all = Buffer.allocUnsafe(sizeBytes)
+  let at = 0
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    if (at + chunk.length > sizeBytes) throw wrongSize(sizeBytes)
+    at += chunk.copy(all, at)
+  }
+  if (at !== sizeBytes) throw wrongSize(sizeBytes)
+  return all
 }
 
 type CopyTarget = { Bucket: string; Key: string; CopySource: string }

@@ -47,7 +47,8 @@ export type Database = {
   datastore_contents: DatastoreContentTable
   datastore_uploads: DatastoreUploadTable
   datastore_upload_contents: DatastoreUploadContentTable
-  datastore_upload_parts: DatastoreUploadPartTable
+  datastore_part_blobs: DatastorePartBlobTable
+  datastore_parts: DatastorePartTable
   sweeps: SweepTable
   sweep_agents: SweepAgentTable
   sweep_trials: SweepTrialTable
@@ -565,12 +566,13 @@ type DatastoreUploadTable = {
   expires_at: Instant
 }
 type DatastoreUploadContentTable = { upload_id: string; sha256_hex: string }
-type DatastoreUploadPartTable = {
+type DatastorePartBlobTable = { upload_id: string; sha256_hex: string; blob_key: string; token: string }
+type DatastorePartTable = {
   upload_id: string
   sha256_hex: string
-  start_byte: number
+  number: number
   size_bytes: number
-  blob_key: string
+  proof: string
 }
 
 type SweepTable = {
