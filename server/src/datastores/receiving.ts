@@ -1,6 +1,6 @@
 /** Bytes of an upload as they arrive: whole contents, parts of large ones, and packs of small ones. */
 import { createHash, type Hash } from 'node:crypto'
-import { Readable, Transform } from 'node:stream'
+import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { GridError, Sha256Hex } from '@teamgrid/api'
 import type { Actor } from '../actor.ts'
