@@ -137,6 +137,13 @@ parameters:
   expect(expectedCount(config)).toBe(20)
 })
 
+test('y and n are names, as the client writes and reads them, and the words for truth are truths', () => {
+  const text = 'parameters:\n  n:\n    values: [1]\n  y:\n    values: [y, yes, off, True, 1.0e-4]\n'
+  expect(parseConfigText(text)).toEqual({
+    parameters: { n: { values: [1] }, y: { values: ['y', true, false, true, 0.0001] } },
+  })
+})
+
 test('what only looks like a mistake is a warning that names the key', () => {
   const { warnings } = read('{method: random, metod: grid, parameters: {lr: {min: 1, max: 2, step: 3}}}')
   expect(warnings).toEqual([

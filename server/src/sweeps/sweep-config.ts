@@ -4,7 +4,7 @@
  * Source: `src/sweeps/config/schema.json` of the repository wandb/sweeps, and docs.wandb.ai “Sweep configuration”.
  */
 import { GridError } from '@teamgrid/api'
-import { parse } from 'yaml'
+import { parse, type Tags } from 'yaml'
 import { isJsonObject } from '../lib/tolerant-json.ts'
 import { createGrid } from './grid.ts'
 import { createParameter, type Parameter, type ParameterSpec, valuesMax } from './parameters.ts'
@@ -80,6 +80,15 @@ const shapes: Record<string, { needs: string[]; may: string[] }> = {
   q_beta: { needs: [], may: ['a', 'b', 'q'] },
 }
 
+/** YAML 1.1 calls a plain `y` and `n` truths; Python's writer and reader do not, and a parameter may be called so. */
+function asPython(tags: Tags): Tags {
+  return tags.map((tag) => {
+    if (typeof tag !== 'object' || tag.tag !== 'tag:yaml.org,2002:bool' || !('test' in tag) || !tag.test)
+      return tag
+    return { ...tag, test: new RegExp(`^(?![YyNn]$)(?:${tag.test.source})`) }
+  })
+}
+
 /** @throws GridError invalid for text that is no YAML mapping. */
 export function parseConfigText(text: string): Record<string, unknown> {
   if (Buffer.byteLength(text) > configBytesMax)
@@ -87,7 +96,7 @@ export function parseConfigText(text: string): Record<string, unknown> {
   let value: unknown
   try {
     // The client writes YAML 1.1; aliases are bounded, or a few lines could grow into gigabytes.
-    value = parse(text, { version: '1.1', maxAliasCount: 100, logLevel: 'error' })
+    value = parse(text, { version: '1.1', customTags: asPython, maxAliasCount: 100, logLevel: 'error' })
   } catch (cause) {
     const [line = ''] = cause instanceof Error ? cause.message.split('\n') : []
     throw invalid(`The sweep's configuration is not YAML: ${line.replace(/[:.]$/, '')}`, { cause })
