@@ -42,6 +42,8 @@ export const Experiment = z.object({
   via: Person.nullable(),
   group: z.string().nullable(),
   jobType: z.string().nullable(),
+  /** The slug of the sweep it belongs to. */
+  sweep: z.string().nullable(),
   tags: z.array(z.string()),
   notes: z.string(),
   createdAt: Instant,

@@ -11,6 +11,7 @@ import { addExport } from './commands/export.ts'
 import { addMove } from './commands/move.ts'
 import { addStatus } from './commands/status.ts'
 import { addStop } from './commands/stop.ts'
+import { addSweep } from './commands/sweep.ts'
 import { addTeam } from './commands/team.ts'
 import { addUser } from './commands/user.ts'
 import { addWhy } from './commands/why.ts'
@@ -42,6 +43,7 @@ export async function runGrid(io: Io, argv: readonly string[]): Promise<number> 
   addMove(program, io)
   addExport(program, io)
   addStop(program, io)
+  addSweep(program, io)
   addDelete(program, io)
   addWhy(program, io)
   addAudit(program, io)

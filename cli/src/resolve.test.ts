@@ -16,6 +16,7 @@ const experiment = (over: Partial<Experiment>): Experiment => ({
   via: null,
   group: null,
   jobType: null,
+  sweep: null,
   tags: [],
   notes: '',
   createdAt: '2026-11-22T07:00:00Z',

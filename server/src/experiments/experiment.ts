@@ -83,6 +83,7 @@ export function experimentOf(stored: StoredExperiment): Experiment {
     via: stored.via && { username: stored.via.username, name: stored.via.name },
     group: stored.group,
     jobType: stored.jobType,
+    sweep: stored.sweepName,
     tags: stored.tags,
     notes: stored.notes,
     createdAt: stored.createdAt.toISOString(),

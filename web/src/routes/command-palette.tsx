@@ -7,7 +7,7 @@ import { StateShape } from '../features/experiments/state.tsx'
 import { projectsQuery } from '../features/teams/queries.ts'
 import { useMe } from '../lib/me.ts'
 import { chooseTheme, useTheme } from '../lib/theme.ts'
-import { FolderIcon, GearIcon, KeyIcon, MoonIcon, PeopleIcon, TableIcon } from '../ui/icons.tsx'
+import { FolderIcon, GearIcon, KeyIcon, MoonIcon, PeopleIcon, SweepIcon, TableIcon } from '../ui/icons.tsx'
 
 type Entry = { id: string; label: string; note: string; icon: ReactNode; go: () => void }
 
@@ -86,6 +86,13 @@ export function CommandPalette({ onClose }: { onClose: () => void }) {
               note: 'Page',
               icon: <TableIcon />,
               go: () => void navigate({ to: '/$team/$project/table', params: { team, project } }),
+            },
+            {
+              id: 'sweeps',
+              label: `Sweeps of ${project}`,
+              note: 'Page',
+              icon: <SweepIcon />,
+              go: () => void navigate({ to: '/$team/$project/sweeps', params: { team, project } }),
             },
           ]
         : []),

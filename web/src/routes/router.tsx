@@ -173,6 +173,17 @@ const table = createRoute({
   }),
   component: lazyRouteComponent(() => import('./pages/table.tsx'), 'TablePage'),
 })
+const sweeps = createRoute({
+  getParentRoute: () => inside,
+  path: '/$team/$project/sweeps',
+  validateSearch: (search) => present({ q: text(search.q) }),
+  component: lazyRouteComponent(() => import('./pages/sweeps.tsx'), 'SweepsPage'),
+})
+const sweep = createRoute({
+  getParentRoute: () => inside,
+  path: '/$team/$project/sweeps/$id',
+  component: lazyRouteComponent(() => import('./pages/sweep.tsx'), 'SweepPage'),
+})
 const experiment = createRoute({
   getParentRoute: () => inside,
   path: '/$team/$project/runs/$id',
@@ -227,6 +238,8 @@ const tree = root.addChildren([
     workspace,
     workspaceAlias,
     table,
+    sweeps,
+    sweep,
     experiment,
     experimentTab,
   ]),

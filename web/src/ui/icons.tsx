@@ -71,6 +71,12 @@ export const ColumnsIcon = icon(
 export const DownloadIcon = icon(<path d="M8 2.5v7.5m-3-3 3 3 3-3M3 13h10" />)
 export const ExpandIcon = icon(<path d="M9.5 2.5h4v4m0-4-4.5 4.5M6.5 13.5h-4v-4m0 4L7 9" />)
 export const ChartIcon = icon(<path d="M2.5 2.5v11h11M5 10l2.5-3.5L10 9l3-4.5" />)
+export const SweepIcon = icon(
+  <>
+    <path d="M3 2.5v11M8 2.5v11M13 2.5v11" />
+    <path d="m3 11 5-6 5 4.5" />
+  </>,
+)
 export const TableIcon = icon(
   <>
     <rect x="2" y="3" width="12" height="10" rx="1.5" />

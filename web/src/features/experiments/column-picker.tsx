@@ -14,6 +14,7 @@ const pickableBuiltIns = [
   'tags',
   'group',
   'job_type',
+  'sweep',
   'notes',
   'host',
   'heartbeat_at',

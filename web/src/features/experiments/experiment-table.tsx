@@ -153,6 +153,16 @@ function Cell({ row, column }: { row: ExperimentRow; column: string }) {
       return row.group
     case 'job_type':
       return row.jobType
+    case 'sweep':
+      return row.sweep === null ? null : (
+        <Link
+          to="/$team/$project/sweeps/$id"
+          params={{ team: row.team, project: row.project, id: row.sweep }}
+          className="hover:underline"
+        >
+          {row.sweep}
+        </Link>
+      )
     default: {
       const value = row.values[column]
       return value === undefined || value === null ? (

@@ -100,6 +100,7 @@ const builtIn: Record<string, string> = {
   ended_at: 'Ended',
   group: 'Group',
   job_type: 'Job type',
+  sweep: 'Sweep',
   tags: 'Tags',
   notes: 'Notes',
   host: 'Host',

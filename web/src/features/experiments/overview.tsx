@@ -1,3 +1,4 @@
+import { Link } from '@tanstack/react-router'
 import type { ExperimentDetails, Team } from '@teamgrid/api'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type ReactNode, useState } from 'react'
@@ -66,6 +67,19 @@ function Facts({ experiment }: { experiment: ExperimentDetails }) {
     ['Id', <Copyable key="id" text={experiment.slug} />],
     ['Group', experiment.group],
     ['Job type', experiment.jobType],
+    [
+      'Sweep',
+      experiment.sweep === null ? null : (
+        <Link
+          key="sweep"
+          to="/$team/$project/sweeps/$id"
+          params={{ team: experiment.team, project: experiment.project, id: experiment.sweep }}
+          className="hover:underline"
+        >
+          {experiment.sweep}
+        </Link>
+      ),
+    ],
     ['Host', experiment.host],
     [
       'Logged',

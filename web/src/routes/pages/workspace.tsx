@@ -23,7 +23,7 @@ import { isNotFound } from '../../lib/client.ts'
 import { useRefusal, useTeam } from '../../lib/me.ts'
 import { useTheme } from '../../lib/theme.ts'
 import { EmptyState, Problem, SkeletonRows } from '../../ui/feedback.tsx'
-import { TableIcon } from '../../ui/icons.tsx'
+import { SweepIcon, TableIcon } from '../../ui/icons.tsx'
 import { Segmented } from '../../ui/tabs.tsx'
 import { NotFound } from '../page-states.tsx'
 import { present } from '../search.ts'
@@ -88,6 +88,7 @@ export function WorkspacePage() {
             { value: 'list', label: `Experiments ${firstPage.data?.total ?? ''}` },
           ]}
         />
+        <SweepsLink team={ref.team} project={ref.project} />
         <TableLink team={ref.team} project={ref.project} />
       </div>
       <aside
@@ -99,6 +100,7 @@ export function WorkspacePage() {
             <h1 className="min-w-0 truncate text-[15px] font-semibold" title={ref.project}>
               {ref.project}
             </h1>
+            <SweepsLink team={ref.team} project={ref.project} />
             <TableLink team={ref.team} project={ref.project} />
           </div>
           <ListControls view={search} change={change} columns={columns.data ?? []} />
@@ -153,9 +155,21 @@ function TableLink({ team, project }: { team: string; project: string }) {
       to="/$team/$project/table"
       params={{ team, project }}
       search={present({ q, where, sort })}
-      className="ml-auto inline-flex h-7 shrink-0 items-center gap-1.5 rounded-md px-2 text-[13px] text-ink-soft hover:bg-hover hover:text-ink"
+      className="inline-flex h-7 shrink-0 items-center gap-1.5 rounded-md px-2 text-[13px] text-ink-soft hover:bg-hover hover:text-ink"
     >
       <TableIcon /> Table
+    </Link>
+  )
+}
+
+function SweepsLink({ team, project }: { team: string; project: string }) {
+  return (
+    <Link
+      to="/$team/$project/sweeps"
+      params={{ team, project }}
+      className="ml-auto inline-flex h-7 shrink-0 items-center gap-1.5 rounded-md px-2 text-[13px] text-ink-soft hover:bg-hover hover:text-ink"
+    >
+      <SweepIcon /> Sweeps
     </Link>
   )
 }
