@@ -1,5 +1,6 @@
 import { type PointerEvent, useEffect, useMemo, useRef, useState } from 'react'
 import { formatValue } from '../lib/format.ts'
+import { useTheme } from '../lib/theme.ts'
 import { type Axis, axisOf, type Dimension, shareColour, spacedTicks } from './parallel.ts'
 
 export type ParallelLine = {
@@ -43,6 +44,7 @@ export function ParallelCoordinates({
     return () => observer.disconnect()
   }, [])
   const [ranges, setRanges] = useState<ReadonlyMap<string, Range>>(new Map())
+  const theme = useTheme()
   const [near, setNear] = useState<string>()
   const axes = useMemo(
     () =>
@@ -110,7 +112,7 @@ export function ParallelCoordinates({
                 key={line.id}
                 d={pathOf(heights, xOf, yOf)}
                 fill="none"
-                stroke={through && colour !== undefined ? shareColour(colour) : 'var(--line-strong)'}
+                stroke={through && colour !== undefined ? shareColour(colour, theme) : 'var(--line-strong)'}
                 strokeWidth={line.id === near ? 3 : 1.25}
                 strokeOpacity={through ? (near === undefined || line.id === near ? 0.85 : 0.25) : 0.12}
               />

@@ -40,8 +40,11 @@ test('ticks that would overlap are left out, but never the ends', () => {
   expect(kept.length).toBeLessThan(9)
 })
 
-test('colours go from one end to the other and stay within', () => {
-  expect(shareColour(-1)).toBe(shareColour(0))
-  expect(shareColour(2)).toBe(shareColour(1))
-  expect(shareColour(0.4)).not.toBe(shareColour(0.5))
-})
+test.each(['light', 'dark'] as const)(
+  'colours go from one end to the other and stay within (%s)',
+  (theme) => {
+    expect(shareColour(-1, theme)).toBe(shareColour(0, theme))
+    expect(shareColour(2, theme)).toBe(shareColour(1, theme))
+    expect(shareColour(0.4, theme)).not.toBe(shareColour(0.5, theme))
+  },
+)

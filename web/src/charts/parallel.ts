@@ -117,13 +117,25 @@ export function spacedTicks(ticks: Axis['ticks'], heightPixels: number, gapPixel
   return ticks.length > 1 ? [...kept, last] : kept
 }
 
+/** The map “viridis” of matplotlib (van der Walt and Smith, 2015) at nine points. */
+const viridis = [
+  '#482878',
+  '#3e4a89',
+  '#31688e',
+  '#26828e',
+  '#1f9e89',
+  '#35b779',
+  '#6ece58',
+  '#b5de2b',
+  '#fde725',
+]
+
 /**
- * A colour from low to high that keeps its order for every kind of sight, in both themes.
- * @param share 0 … 1. Source: the map “viridis” of matplotlib (van der Walt and Smith, 2015) at nine points, its
- *   lightest and darkest part left out so that a line stands out from either page.
+ * A colour from low to high that keeps its order for every kind of sight; what is hard to see on the page is left out.
+ * @param share 0 … 1.
  */
-export function shareColour(share: number): string {
-  const stops = ['#482878', '#3e4a89', '#31688e', '#26828e', '#1f9e89', '#35b779', '#6ece58', '#a5c920']
+export function shareColour(share: number, theme: 'light' | 'dark'): string {
+  const stops = theme === 'light' ? viridis.slice(0, -2) : viridis.slice(2)
   const place = Math.min(1, Math.max(0, share)) * (stops.length - 1)
   const index = Math.min(stops.length - 2, Math.floor(place))
   const mix = place - index

@@ -114,7 +114,7 @@ export function SweepPage() {
           )}
         </div>
       </Section>
-      <div className="grid gap-6 lg:grid-cols-2">
+      <div className="grid gap-6 lg:grid-cols-2 [&>*]:min-w-0">
         <Section title="What mattered" flush>
           {analysis.data === undefined ? (
             <SkeletonRows rows={3} />
