@@ -216,6 +216,11 @@ export const instance = {
         /** True until the first person has used the one-time link. */
         setupNeeded: z.boolean(),
         signUpOpen: z.boolean(),
+        /** How one gets in: by password, and through which identity providers. */
+        signIn: z.object({
+          password: z.boolean(),
+          providers: z.array(z.object({ id: z.string(), name: z.string() })),
+        }),
       }),
     ),
   setUp: endpoint

@@ -49,6 +49,7 @@ test('nothing set means everything embedded, on port 8080', () => {
     databaseUrl: null,
     clickhouseUrl: null,
     s3: null,
+    sso: null,
     mail: null,
     privateWebhooks: [],
     demo: false,
@@ -81,4 +82,47 @@ test('an S3 store that is not Amazon’s gets path-style addresses unless told o
   const env = { ...s3, S3_ENDPOINT: 'http://127.0.0.1:8333' }
   expect(readConfig(env, []).s3).toMatchObject({ forcePathStyle: true })
   expect(readConfig({ ...env, S3_FORCE_PATH_STYLE: 'false' }, []).s3).toMatchObject({ forcePathStyle: false })
+})
+
+const withProvider = {
+  TEAMGRID_URL: 'https://grid.example.org',
+  OIDC_ISSUER: 'https://login.example.org',
+  OIDC_CLIENT_ID: 'grid',
+  OIDC_CLIENT_SECRET: 's',
+}
+
+test('an identity provider is read with what its groups give', () => {
+  const { sso } = readConfig(
+    {
+      ...withProvider,
+      SSO_DOMAINS: 'Example.org, example.com',
+      SSO_ROLES: '{"ml": "team:vision:member", "it": "organisation:admin"}',
+      SSO_ONLY: 'true',
+      SSO_BREAK_GLASS: 'ada',
+    },
+    [],
+  )
+  expect(sso).toMatchObject({
+    oidc: { name: 'Single sign-on', scopes: ['openid', 'profile', 'email'], groupsClaim: 'groups' },
+    github: null,
+    domains: ['example.org', 'example.com'],
+    only: true,
+    breakGlass: ['ada'],
+    roles: [
+      { group: 'ml', team: 'vision', role: 'member' },
+      { group: 'it', organisation: 'admin' },
+    ],
+  })
+})
+
+test.each([
+  [{ GITHUB_CLIENT_ID: 'x' }, 'belong together'],
+  [{ OIDC_ISSUER: 'https://login.example.org' }, 'belong together'],
+  [{ ...withProvider, OIDC_ISSUER: 'login' }, 'OIDC_ISSUER is "login"'],
+  [{ ...withProvider, TEAMGRID_URL: '' }, 'needs TEAMGRID_URL'],
+  [{ ...withProvider, SSO_ONLY: 'true' }, 'SSO_BREAK_GLASS'],
+  [{ SSO_ONLY: 'true' }, 'no identity provider'],
+  [{ ...withProvider, SSO_ROLES: '{"x": "king"}' }, 'SSO_ROLES must look like'],
+])('half a setting of single sign-on is refused by name: %j', (env, says) => {
+  expect(() => readConfig(env, [])).toThrow(says)
 })

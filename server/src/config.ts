@@ -3,6 +3,8 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { GridError } from '@teamgrid/api'
+import { readSso, ssoHelp } from './sso-config.ts'
+import type { SsoSettings } from './teams/sso.ts'
 import { type PrivateAddresses, readPrivateAddresses } from './lib/outbound.ts'
 
 export type Config = {
@@ -23,6 +25,8 @@ export type Config = {
   mail: MailConfig | null
   /** Private addresses that webhooks may go to; none by default, as the server may reach what its users must not. */
   privateWebhooks: PrivateAddresses
+  /** Null: no identity provider. */
+  sso: SsoSettings | null
   /** Also make a team with live example experiments. */
   demo: boolean
 }
@@ -67,7 +71,7 @@ Mail (without it, links are shown to be copied):
 
 Webhooks of alerts go to public addresses only, unless allowed:
   TEAMGRID_PRIVATE_WEBHOOKS    networks such as 10.1.0.0/16,192.168.7.9, or all
-`
+${ssoHelp}`
 
 /**
  * @param env usually `process.env`; a variable that is set but empty counts as not set.
@@ -90,6 +94,7 @@ export function readConfig(env: Environment, argv: string[]): Config {
     s3: readS3(setting),
     mail: readMail(setting),
     privateWebhooks: readPrivateAddresses(setting('TEAMGRID_PRIVATE_WEBHOOKS')),
+    sso: readSso(setting, url !== undefined),
     demo: options.demo,
   }
 }

@@ -73,6 +73,7 @@ async function start(): Promise<void> {
       secret: await ensureInstance(db),
       operatorToken: await ensureOperatorToken(config.dataDir),
       publicUrl: config.publicUrlIsSet ? config.publicUrl : null,
+      sso: config.sso,
       mail: config.mail,
       privateWebhooks: config.privateWebhooks,
       linkOrigin: config.publicUrl,

@@ -40,6 +40,7 @@ import {
   teamRoutes,
   userRoutes,
 } from './teams/routes.ts'
+import type { SsoSettings } from './teams/sso.ts'
 import { createTeams } from './teams/service.ts'
 import { version } from './version.ts'
 import { wandbEdge } from './wandb/index.ts'
@@ -58,6 +59,8 @@ export type WiringOptions = {
   operatorToken: string
   /** Null: believe the request about the address it came to. */
   publicUrl: string | null
+  /** Null: no identity provider. */
+  sso?: SsoSettings | null
   /** Null: no mail server. */
   mail?: MailSettings | null
   /** Private addresses that webhooks may go to; by default none. */
@@ -78,7 +81,13 @@ export async function wire(engines: Engines, options: WiringOptions) {
   const signed = createSignedUrls({ secret, clock })
   const sealed = createSealed(secret)
   const mailer = createMailer({ db, sealed, settings: options.mail ?? null, clock, log: options.log })
-  const identity = createIdentity({ db, secret, publicUrl: publicUrl ?? 'http://localhost', clock })
+  const identity = createIdentity({
+    db,
+    secret,
+    publicUrl: publicUrl ?? 'http://localhost',
+    clock,
+    sso: options.sso ?? null,
+  })
   const teams = createTeams({ db, access, identity, events, clock, mail: mailer })
   const experiments = createExperiments({ db, access, teams, metrics, blobs, signed, events, clock })
   const sweeps = createSweeps({ db, access, teams, experiments, events, clock })

@@ -14,6 +14,7 @@ import { createMetricStore } from '../../server/src/stores/clickhouse/metric-sto
 import { openClickHouse } from '../../server/src/stores/clickhouse/open.ts'
 import type { Database } from '../../server/src/stores/postgres/schema.ts'
 import { testDatabase } from '../../server/src/stores/postgres/testing.ts'
+import type { SsoSettings } from '../../server/src/teams/sso.ts'
 import { wire } from '../../server/src/wiring.ts'
 
 export type TestApp = Awaited<ReturnType<typeof startApp>>
@@ -34,7 +35,7 @@ const anAddress = () => `10.0.${(addresses += 1) >> 8}.${addresses & 255}`
 
 /** Call once per file, and `close` at its end: the metric engine binds one folder per process. */
 export async function startApp(
-  options: { clock?: Clock; mail?: MailSettings; privateWebhooks?: PrivateAddresses } = {},
+  options: { clock?: Clock; mail?: MailSettings; privateWebhooks?: PrivateAddresses; sso?: SsoSettings } = {},
 ) {
   const folder = await mkdtemp(join(tmpdir(), 'teamgrid-app-'))
   const postgres = await testDatabase<Database>()
@@ -49,6 +50,7 @@ export async function startApp(
       secret: await ensureInstance(postgres.db),
       operatorToken,
       publicUrl: origin,
+      sso: options.sso ?? null,
       mail: options.mail ?? null,
       privateWebhooks: options.privateWebhooks ?? [],
       clock: options.clock ?? systemClock,

@@ -21,12 +21,13 @@ export type AdoptedPerson = {
  * admin here; a password link lets them in. Somebody who is here already under that id and name stays as they are.
  *
  * @param options.withTeam whether to make their personal team; false when the import brings it.
+ * @param options.withSignIn whether to make the row they sign in by; false when it is there.
  * @throws GridError conflict, when somebody else has the name or the address here.
  */
 export async function adoptPerson(
   trx: Kysely<Database>,
   person: AdoptedPerson,
-  { withTeam }: { withTeam: boolean },
+  { withTeam, withSignIn = true }: { withTeam: boolean; withSignIn?: boolean },
 ): Promise<void> {
   const there = await findUserById(trx, person.id)
   if (there) {
@@ -40,7 +41,7 @@ export async function adoptPerson(
     })
   await trx.insertInto('users').values(person).execute()
   if (person.kind === 'service') return
-  if (person.email !== null)
+  if (withSignIn && person.email !== null)
     await trx
       .insertInto('auth_user')
       .values({ id: person.id, name: person.name, email: person.email.toLowerCase() })

@@ -1,9 +1,11 @@
 import { betterAuth } from 'better-auth'
+import { genericOAuth, twoFactor } from 'better-auth/plugins'
 import type { Kysely } from 'kysely'
 import type { Clock } from '../lib/clock.ts'
 import { newId } from '../lib/ids.ts'
 import { newToken } from '../lib/secrets.ts'
 import type { Database } from '../stores/postgres/schema.ts'
+import { createSso, noSso, type SsoSettings } from './sso.ts'
 
 export type Identity = ReturnType<typeof createIdentity>
 
@@ -25,8 +27,11 @@ export function createIdentity(deps: {
   secret: string
   publicUrl: string
   clock: Clock
+  sso?: SsoSettings | null
 }) {
   const { db, clock } = deps
+  const settings = deps.sso ?? noSso
+  const sso = createSso({ db, clock, settings })
   const stamps = { createdAt: 'created_at', updatedAt: 'updated_at' }
   const auth = betterAuth({
     appName: 'Teamgrid',
@@ -46,6 +51,7 @@ export function createIdentity(deps: {
     user: {
       modelName: 'auth_user',
       fields: { emailVerified: 'email_verified', ...stamps },
+      validateUserInfo: sso.gate,
       // Name and e-mail are changed through our own endpoints, which keep both tables alike.
       changeEmail: { enabled: false },
       deleteUser: { enabled: false },
@@ -74,7 +80,73 @@ export function createIdentity(deps: {
         refreshTokenExpiresAt: 'refresh_token_expires_at',
         ...stamps,
       },
+      accountLinking: {
+        // Somebody may have made an account under another's address and wait for them to come; where no password
+        // opens anything, that is no danger.
+        requireLocalEmailVerified: !settings.only,
+      },
     },
+    socialProviders: {
+      ...(settings.github
+        ? {
+            github: {
+              ...settings.github,
+              mapProfileToUser: (profile: object) => sso.note('github', profile),
+            },
+          }
+        : {}),
+      ...(settings.google
+        ? {
+            google: {
+              ...settings.google,
+              mapProfileToUser: (profile: object) => sso.note('google', profile),
+            },
+          }
+        : {}),
+    },
+    databaseHooks: {
+      session: {
+        create: {
+          before: async (session, context) => sso.enter(session.userId, context?.path ?? ''),
+        },
+      },
+    },
+    plugins: [
+      twoFactor({
+        issuer: 'Teamgrid',
+        schema: {
+          user: { fields: { twoFactorEnabled: 'two_factor_enabled' } },
+          twoFactor: {
+            modelName: 'auth_two_factor',
+            fields: {
+              userId: 'user_id',
+              backupCodes: 'backup_codes',
+              failedVerificationCount: 'failed_verification_count',
+              lockedUntil: 'locked_until',
+            },
+          },
+        },
+      }),
+      ...(settings.oidc
+        ? [
+            genericOAuth({
+              config: [
+                {
+                  providerId: 'oidc',
+                  name: settings.oidc.name,
+                  discoveryUrl: `${settings.oidc.issuer.replace(/\/+$/, '')}/.well-known/openid-configuration`,
+                  requireIdTokenVerification: true,
+                  clientId: settings.oidc.clientId,
+                  clientSecret: settings.oidc.clientSecret,
+                  scopes: settings.oidc.scopes,
+                  pkce: true,
+                  mapProfileToUser: (profile) => sso.note('oidc', profile),
+                },
+              ],
+            }),
+          ]
+        : []),
+    ],
     verification: {
       modelName: 'auth_verification',
       fields: { expiresAt: 'expires_at', ...stamps },
@@ -88,6 +160,9 @@ export function createIdentity(deps: {
       customRules: { '/sign-in/email': { window: 60, max: 20 } },
     },
     advanced: {
+      // Also in tests, where the library would leave them out.
+      disableOriginCheck: false,
+      disableCSRFCheck: false,
       ipAddress: { ipAddressHeaders: [clientAddressHeader] },
       cookiePrefix: 'teamgrid',
       useSecureCookies: deps.publicUrl.startsWith('https://'),
@@ -103,7 +178,11 @@ export function createIdentity(deps: {
 
   return {
     /** Answers everything under `/api/auth/`. */
-    handle: (request: Request): Promise<Response> => auth.handler(request),
+    handle: (request: Request): Promise<Response> =>
+      sso.arrivals.run({ address: request.headers.get(clientAddressHeader) }, () => auth.handler(request)),
+
+    /** How one gets in: by password, and through which identity providers. */
+    signIn: { password: !settings.only, providers: sso.ways },
 
     /** The person of a browser session, if there is one. */
     async sessionUserId(headers: Headers): Promise<string | undefined> {

@@ -7,6 +7,7 @@ export type Database = {
   auth_session: AuthSessionTable
   auth_account: AuthAccountTable
   auth_verification: AuthVerificationTable
+  auth_two_factor: AuthTwoFactorTable
   users: UserTable
   teams: TeamTable
   memberships: MembershipTable
@@ -94,6 +95,16 @@ type AuthUserTable = {
   image: string | null
   created_at: Instant
   updated_at: Instant
+  two_factor_enabled: Generated<boolean>
+}
+type AuthTwoFactorTable = {
+  id: string
+  user_id: string
+  secret: string
+  backup_codes: string
+  verified: Generated<boolean>
+  failed_verification_count: Generated<number>
+  locked_until: InstantOrNull
 }
 type AuthSessionTable = {
   id: string
@@ -136,6 +147,7 @@ type UserTable = {
   email: string | null
   kind: Generated<'person' | 'service'>
   organisation_role: Generated<'admin' | 'billing' | 'member'>
+  role_from_group: Generated<boolean>
   default_team_id: string | null
   disabled_at: InstantOrNull
   created_at: Instant
@@ -162,6 +174,7 @@ type MembershipTable = {
   user_id: string
   role: 'admin' | 'member' | 'viewer' | 'service'
   created_at: Instant
+  from_group: Generated<boolean>
 }
 
 type InvitationTable = {
