@@ -140,7 +140,7 @@ export type Why = z.infer<typeof Why>
 export const TeamPrivacy = z.object({
   /** What a project is when it is made. */
   newProjects: z.enum(['team', 'private']),
-  /** Whether clients save code unless told otherwise. */
+  /** Whether clients may save the code of scripts; off, they save none unless a script insists. */
   codeSaving: z.boolean(),
   projects: z.array(
     z.object({

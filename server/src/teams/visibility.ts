@@ -30,6 +30,12 @@ export function createVisibility(deps: TeamsDeps) {
     return { newProjects: row.new_project_visibility, codeSaving: row.code_saving, projects }
   }
 
+  /** Whether clients may save code there; the caller has proven `team:read`. */
+  async function savesCode(teamId: string): Promise<boolean> {
+    const row = await db.selectFrom('teams').select('code_saving').where('id', '=', teamId).executeTakeFirst()
+    return row?.code_saving ?? true
+  }
+
   async function setPrivacy(
     actor: Actor,
     slug: string,
@@ -176,5 +182,5 @@ export function createVisibility(deps: TeamsDeps) {
     }
   }
 
-  return { privacy, setPrivacy, why }
+  return { privacy, setPrivacy, savesCode, why }
 }

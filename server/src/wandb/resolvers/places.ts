@@ -173,8 +173,13 @@ export function placeResolvers({
       admin: ({ admin }: UserNode) => admin ?? false,
       photoUrl: () => null,
       deletedAt: () => null,
-      // A JSON string by contract; nothing in it changes what the client does.
-      flags: () => '{}',
+      // A JSON string by contract. Told to save no code the client saves none, unless its script insists; what is not
+      // told it decides itself. Source: wandb/sdk/wandb_setup.py (_load_user_settings).
+      flags: async ({ username }: UserNode, _: unknown, { actor }) => {
+        const teamId = username === actor.username ? actor.defaultTeamId : null
+        const isOff = teamId !== null && !(await teams.savesCode(teamId))
+        return JSON.stringify(isOff ? { code_saving_enabled: false } : {})
+      },
       ...ofViewer('entity', (actor) => defaultEntity(actor) ?? null),
       teams: async ({ username }: UserNode, _: unknown, { actor }) =>
         username === actor.username
@@ -218,7 +223,7 @@ export function placeResolvers({
       privateOnly: () => true,
       // Not counted yet; the client only shows it.
       storageBytes: () => 0,
-      codeSavingEnabled: () => true,
+      codeSavingEnabled: ({ id, kind }: EntityNode) => kind === 'organisation' || teams.savesCode(id),
       defaultAccess: () => 'PRIVATE',
       isPaid: () => true,
       members: async ({ slug }: EntityNode, _: unknown, { actor }) =>

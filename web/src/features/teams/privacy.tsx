@@ -56,10 +56,10 @@ export function PrivacySettings({ team }: { team: Team }) {
                 </Field>
               </div>
             </Tip>
-            <Tip says={no ?? 'Scripts may still say otherwise'}>
+            <Tip says={no ?? 'Off: they save none, unless a script insists'}>
               <span className="self-end pb-2">
                 <Checkbox
-                  label="Clients save the code of scripts unless told otherwise"
+                  label="Clients may save the code of scripts"
                   checked={privacy.data.codeSaving}
                   disabled={no !== undefined || change.isPending}
                   onChange={(event) => change.mutate({ codeSaving: event.target.checked })}

@@ -1,0 +1,209 @@
+/**
+ * A team in the browser: members, invitations, policy, privacy, reasons, plan; and representative controls for each
+ * role, which are there for everybody and refused with the table's own sentence where the role does not allow them.
+ */
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { can, createClient, type Action, resolvePolicy, type Subject } from '@teamgrid/api'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { randomText } from '../../server/src/lib/ids.ts'
+import { chromiumPath, launch } from '../support/chromium.ts'
+import { part } from '../support/parts.ts'
+import { startServer, type TestServer } from '../support/server.ts'
+import { builtWebApp, signIn, visitor, type Visitor } from './pages.ts'
+
+const chromium = await part('chromium', chromiumPath)
+const web = await part('the built web app', builtWebApp)
+
+const team = 'vision'
+const roles = { ada: 'admin', bob: 'member', vi: 'viewer' } as const
+type Name = keyof typeof roles | 'olga' | 'zoe'
+
+/** Controls that everybody sees: where, what they are called, and the action that decides. */
+const controls: { path: string; name: string; action: Action; role?: 'button' | 'combobox' }[] = [
+  { path: `/teams/${team}`, name: 'Invite', action: 'member:invite' },
+  { path: `/teams/${team}`, name: 'New service account', action: 'service:create' },
+  { path: `/${team}`, name: 'New project', action: 'project:create' },
+]
+
+describe.skipIf(!chromium || !web)('a team in the browser', { timeout: 120_000 }, () => {
+  let server: TestServer
+  let browser: Browser
+  const people = {} as Record<Name, { email: string; password: string; key: string }>
+  const visitors = {} as Record<Name, Visitor>
+
+  const apiOf = (name: Name) =>
+    createClient({
+      url: server.url,
+      headers: () => ({ authorization: `Bearer ${people[name].key}` }),
+    })
+
+  beforeAll(async () => {
+    server = await startServer()
+    const operator = createClient({
+      url: server.url,
+      headers: () => ({ authorization: `Bearer ${server.operatorToken}` }),
+    })
+    for (const name of ['ada', 'bob', 'vi', 'olga', 'zoe'] as const) {
+      people[name] = {
+        email: `${name}@example.org`,
+        password: randomText(16),
+        key: randomText(40),
+      }
+      const { key: apiKey, ...person } = people[name]
+      await operator.users.create({ username: name, ...person, apiKey, admin: name === 'olga' })
+    }
+    await operator.teams.create({ slug: team, admin: 'ada' })
+    for (const name of ['bob', 'vi'] as const)
+      await operator.teams.addMember({ team, username: name, role: roles[name] })
+    await apiOf('bob').projects.create({ team, name: 'digits' })
+    browser = await launch()
+    for (const name of Object.keys(people) as Name[]) {
+      visitors[name] = await visitor(browser, server.url)
+      await signIn(visitors[name].page, people[name])
+    }
+  }, 120_000)
+
+  afterAll(async () => {
+    await browser?.close()
+    await server?.stop()
+  }, 60_000)
+
+  afterEach(async ({ task }) => {
+    if (task.result?.state !== 'fail') return
+    for (const [name, { page, errors }] of Object.entries(visitors)) {
+      const path = join(tmpdir(), `teamgrid-team-${name}.png`)
+      await page.screenshot({ path, fullPage: true }).catch(() => undefined)
+      console.log(`${name} at ${page.url()}: ${path}\n${errors.join('\n')}`)
+    }
+  })
+
+  const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true }).first()
+
+  test.each(
+    controls.flatMap((each) =>
+      (Object.keys(roles) as (keyof typeof roles)[]).map((who) => ({ ...each, who })),
+    ),
+  )('$name as $who: visible, and open or refused as the table says', async ({ path, name, action, who }) => {
+    const { page } = visitors[who]
+    await page.goto(path)
+    await button(page, name).waitFor()
+    const subject: Subject = { userId: who, role: roles[who], orgRole: 'member', via: 'web' }
+    const verdict = can(subject, action, { teamId: 't', adminNames: ['ada'] }, resolvePolicy())
+    const isOff = await button(page, name).getAttribute('aria-disabled')
+    expect(isOff).toBe(verdict.allowed ? null : 'true')
+    if (verdict.allowed) return
+    // Pressing it says why, in the words of the table.
+    await button(page, name).click({ force: true })
+    await page.getByText(verdict.sentence).first().waitFor()
+  })
+
+  test('C-7: the admin invites by name, sees who it is for, makes a project private and asks why', async () => {
+    const { page } = visitors.ada
+    await page.goto(`/teams/${team}`)
+    await page.getByLabel('E-mail or username (optional)').fill('zoe')
+    await button(page, 'Invite').click()
+    await page.getByText('This server sends no mail, so hand the link over.').waitFor()
+    await page.getByRole('table', { name: 'Open invitations' }).getByText('zoe').waitFor()
+    await page.getByRole('link', { name: 'Privacy', exact: true }).click()
+    await page.getByLabel('Who sees digits').selectOption('private')
+    await page.getByText('Saved').first().waitFor()
+    await page.getByLabel('Person', { exact: true }).fill('vi')
+    await page.getByLabel('Project', { exact: true }).selectOption('digits')
+    await button(page, 'Explain').click()
+    await page
+      .getByText('vi cannot see project digits, because it is private to bob and the admins of vision.')
+      .waitFor()
+    const { page: other } = visitors.vi
+    await other.goto(`/${team}/digits`)
+    await other.getByText('Nothing here').first().waitFor()
+    await page.getByLabel('Who sees digits').selectOption('team')
+    await expect
+      .poll(async () => (await apiOf('ada').teams.privacy({ team })).projects[0]?.visibility)
+      .toBe('team')
+  })
+
+  test('the page of the table follows the policy', async () => {
+    const { page } = visitors.ada
+    await page.goto(`/teams/${team}?part=who`)
+    const row = page.getByRole('row', { name: /^stop a run or experiment/ })
+    await row.waitFor()
+    expect(await row.getByRole('cell').nth(2).textContent()).toContain('yes')
+    await apiOf('ada').teams.setPolicy({ team, preset: 'grid-2021', overrides: {} })
+    await expect.poll(() => row.getByRole('cell').nth(2).textContent(), { timeout: 20_000 }).toContain('no')
+    await apiOf('ada').teams.setPolicy({ team, preset: 'default', overrides: {} })
+  })
+
+  test('what the organisation locks is visible and closed to the team’s admin', async () => {
+    await apiOf('olga').organisation.setLocks({ locks: { members_can_invite: false } })
+    const { page } = visitors.ada
+    await page.goto(`/teams/${team}?part=policy`)
+    await page.getByText('locked by your organisation').first().waitFor()
+    expect(await page.getByLabel('Members may invite people').isDisabled()).toBe(true)
+    await apiOf('olga').organisation.setLocks({ locks: {} })
+  })
+
+  test('C-5, C17: who was invited joins from the first page, and takes the moved default back', async () => {
+    const { page } = visitors.zoe
+    await page.goto('/')
+    await button(page, 'Join').click()
+    const notice = page.getByText(/New work that names no team now goes to/)
+    await notice.waitFor()
+    await button(page, 'Undo').click()
+    await notice.waitFor({ state: 'detached' })
+    expect((await apiOf('zoe').me.get()).defaultTeam).toBe('zoe')
+  })
+
+  test('removing says what stops, ends and stays before it happens, and the one removed is out', async () => {
+    const { page } = visitors.ada
+    await page.goto(`/teams/${team}`)
+    const row = page.getByRole('table', { name: 'Members' }).getByRole('row', { name: /zoe/ })
+    await row.getByRole('button', { name: 'Remove' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByRole('heading', { name: 'Stays' }).waitFor()
+    await dialog.getByText('Nothing: zoe made nothing in vision.').waitFor()
+    await dialog.getByRole('button', { name: 'Remove' }).click()
+    await row.waitFor({ state: 'detached' })
+  })
+
+  test('C-4: who may not make teams asks for one, an organisation admin makes it with a click', async () => {
+    const { page } = visitors.zoe
+    await page.goto('/')
+    await page.getByRole('link', { name: 'Ask for a team' }).click()
+    await button(page, 'Ask for a team').click()
+    await page.getByLabel('Short name').fill('speech')
+    await page.getByRole('dialog').getByRole('button', { name: 'Ask for the team' }).click()
+    await page.getByRole('table', { name: 'Requests for teams' }).getByText('speech').waitFor()
+    const { page: admin } = visitors.olga
+    await admin.goto('/admin')
+    await button(admin, 'Make team').click()
+    await admin.getByRole('table', { name: 'Teams', exact: true }).getByText('speech').waitFor()
+    expect((await apiOf('zoe').teams.get({ team: 'speech' })).role).toBe('admin')
+  })
+
+  test('C-6, C-11: plan and seats change behind the three dots, and nothing asks for a card', async () => {
+    const { page } = visitors.olga
+    await page.goto('/subscriptions')
+    await page.getByRole('button', { name: /^More for/ }).click()
+    await page.getByRole('menuitem', { name: 'Add seats, change plan or trial' }).click()
+    await page.getByLabel('Seats', { exact: true }).fill('25')
+    await page.getByLabel('Trial until', { exact: true }).fill('2999-01-31')
+    await button(page, 'Save').click()
+    await page.getByText(/ of 25$/).waitFor()
+    await page.getByText('Everything works until').waitFor()
+    const { page: member } = visitors.bob
+    await member.goto('/subscriptions')
+    await member.getByText('never asks for a card').waitFor()
+    await member.getByRole('button', { name: /^More for/ }).click()
+    const entry = member.getByRole('menuitem', { name: 'Edit billing information' })
+    expect(await entry.getAttribute('aria-disabled')).toBe('true')
+  })
+
+  test('a stranger finds no team there, and no page broke for anybody', async () => {
+    const { page } = visitors.zoe
+    await page.goto(`/teams/${team}`)
+    await page.getByText('Nothing here').first().waitFor()
+    expect(Object.values(visitors).flatMap(({ errors }) => errors)).toEqual([])
+  })
+})
