@@ -15,15 +15,16 @@ export function toStop({ bands, eta, strict }: Hyperband, goal: Goal, courses: r
     ...course,
     losses: goal === 'maximize' ? values.map((value) => -value) : values,
   }))
-  const thresholds = bands.map((band) => {
+  const compared = bands.map((band) => {
     const there = losses.flatMap((course) => course.losses[band - 1] ?? []).toSorted((a, b) => a - b)
-    return there[Math.floor(there.length / eta)] ?? Infinity
+    return { band, count: there.length, threshold: there[Math.floor(there.length / eta)] ?? Infinity }
   })
   return losses.flatMap((course) => {
     if (!course.isRunning) return []
-    const passed = bands.findLastIndex((band) => band <= course.losses.length)
-    if (passed === -1) return []
-    const value = strict ? course.losses[bands[passed]! - 1]! : Math.min(...course.losses)
-    return value > thresholds[passed]! ? [course.experimentId] : []
+    // Values arrive many at a time, so a lone front-runner is judged by the last band that others have reached too.
+    const last = compared.findLast(({ band, count }) => band <= course.losses.length && count > 1)
+    if (last === undefined) return []
+    const value = strict ? course.losses[last.band - 1]! : Math.min(...course.losses)
+    return value > last.threshold ? [course.experimentId] : []
   })
 }

@@ -156,3 +156,12 @@ test('hyperband spares what was better before, unless it is strict', () => {
 test('hyperband leaves alone what has not come to a band, and the only one there', () => {
   expect(toStop(rule, 'minimize', [course('a', [9]), course('b', [1, 1, 1, 1])])).toEqual([])
 })
+
+test('hyperband judges one that is far ahead by the last band that others have reached', () => {
+  const far = course(
+    'far',
+    Array.from({ length: 50 }, () => 9),
+  )
+  const others = [course('a', [1, 1], false), course('b', [2, 2], false)]
+  expect(toStop({ ...rule, bands: [2, 4, 8, 16] }, 'minimize', [far, ...others])).toEqual(['far'])
+})
