@@ -51,7 +51,13 @@ describe.skipIf(!newest)('sweeps', () => {
     return (await anna.api.experiments.query({ team: slug, project: 'digits', filters, sort, columns })).rows
   }
   const run = (person: Person, code: string, python = newest) =>
-    runScript({ python, url: server.url, key: person.key, code: eager + code })
+    runScript({
+      python,
+      url: server.url,
+      key: person.key,
+      env: { WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL: '1' },
+      code: eager + code,
+    })
   /** What a script printed as its last word. */
   const saidBy = ({ output, code }: ScriptEnd): unknown => {
     const line = /^RESULT (.*)$/m.exec(output)?.[1]
@@ -78,11 +84,13 @@ except Exception as error:
       expect(made.output).toContain(`${server.url}/${slug}/digits/sweeps/${sweep}`)
       expect(refusal).toContain('parameters.lr.max is missing')
 
+      // Nobody begins before the other has something to do as well.
       const agent = `
 def train():
+    while len(wandb.Api().sweep("${slug}/digits/${sweep}").runs) < 2:
+        time.sleep(0.2)
     with wandb.init() as run:
         run.log({"loss": (run.config.lr - 0.3) ** 2, "depth": run.config.net["depth"]})
-        time.sleep(1)
 wandb.agent("${slug}/digits/${sweep}", train)
 `
       const [one, two, viewer, nobody] = await Promise.all([
