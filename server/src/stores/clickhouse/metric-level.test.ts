@@ -56,11 +56,11 @@ function check(curve: Curve | undefined, all: Place[], query: SampleQuery): void
     expect(drawn[0]!.x).toBe(low)
     expect(drawn.at(-1)!.x).toBe(high)
   }
-  // Every point has one as high and one as low no farther away than its bucket and a third of one.
+  // Every point has one as high and one as low no farther away than its bucket and half of one.
   const allX = inRange.map(({ x }) => x)
   const width = (Math.max(...allX) - Math.min(...allX)) / Math.max(1, query.pointsMax / 2 - 1)
   for (const { x, y } of finite) {
-    const near = drawn.filter((point) => Math.abs(point.x - x) <= width * 1.34 + 1e-9).map((point) => point.y)
+    const near = drawn.filter((point) => Math.abs(point.x - x) <= width * 1.5 + 1e-9).map((point) => point.y)
     expect(Math.max(...near)).toBeGreaterThanOrEqual(y)
     expect(Math.min(...near)).toBeLessThanOrEqual(y)
   }
@@ -69,7 +69,7 @@ function check(curve: Curve | undefined, all: Place[], query: SampleQuery): void
 test('a curve that grows, is filled in late, has holes, pauses and odd values is exact on every axis and at every zoom', async () => {
   const random = seeded(11)
   const among = (count: number) => Math.floor(random() * count)
-  for (let trial = 0; trial < 4; trial++) {
+  for (let trial = 0; trial < 5; trial++) {
     const id = newId()
     const every = trial === 2 ? 7 : 1
     const stored = new Map<number, Line>()
@@ -92,8 +92,8 @@ test('a curve that grows, is filled in late, has holes, pauses and odd values is
         n % every === 0,
       )
     }
-    for (let round = 0; round < 6; round++) {
-      const fresh = Array.from({ length: 20 + among(350) }, () => lineAt(next++))
+    for (let round = 0; round < 4; round++) {
+      const fresh = Array.from({ length: 100 + among(400) }, () => lineAt(next++))
       // Some lines come later than those behind them.
       const late = fresh.filter(() => random() < (trial % 2 === 1 ? 0.02 : 0))
       const sent = [
@@ -101,11 +101,15 @@ test('a curve that grows, is filled in late, has holes, pauses and odd values is
         ...(random() < 0.5 ? waiting.splice(0) : []),
       ]
       waiting = [...waiting, ...late]
+      // Now and then a line is sent again with another value, or without the key.
+      if (trial === 4)
+        for (const old of [...stored.values()].filter(() => random() < 0.01))
+          sent.push({ ...old, numbers: random() < 0.5 ? {} : { loss: among(1000) - 500 } })
       await store.append({ lines: sent })
       for (const one of sent) stored.set(one.line, one)
       const xs = ['step', 'runtime', 'timestamp'] as const
       for (let ask = 0; ask < 3; ask++) {
-        const x = xs[among(3)]!
+        const x = trial === 4 ? 'step' : xs[among(3)]!
         const place = {
           step: (one: Line) => one.step,
           runtime: (one: Line) => one.runtimeSeconds,
@@ -124,14 +128,14 @@ test('a curve that grows, is filled in late, has holes, pauses and odd values is
           from: from!,
           to: to!,
           pointsMax: [2, 4, 10, 40, 100][among(5)]!,
-          rewritten: new Set(),
+          rewritten: new Set(trial === 4 ? [id] : []),
         }
         const [curve] = await store.sample(query)
         check(curve, all, query)
       }
     }
   }
-}, 60_000)
+}, 240_000)
 
 test('a curve that has not changed is not scanned again, and one that grew only behind its end', async () => {
   const id = newId()

@@ -5,11 +5,12 @@
  * block is read again.
  *
  * A level is used only while it is proven to be what is stored: the `keys` table counts the rows of a curve, and so do
- * the blocks. A line that comes late changes the first and not the second, and the level is made again. Curves of which
- * lines were sent twice have none.
+ * the blocks. A line that comes late changes the first and not the second, and the level is made again. Where lines were
+ * sent twice nothing can be counted; there the versions of all rows are summed up instead, and a level is made when the
+ * same sum is seen a second time.
  */
 import type { Stream, XAxis } from './metric-types.ts'
-import { type Ask, createBinder, readNumber } from './metric-query.ts'
+import { type Ask, type Bind, createBinder, readNumber } from './metric-query.ts'
 import { ordered, packed, packedColumn, type Point, unpackedAll } from './packed-points.ts'
 
 export type LevelLimits = {
@@ -27,6 +28,8 @@ export type LevelName = {
   stream: Stream
   key: string
   x: Extract<XAxis, string>
+  /** Was any line sent twice? Then only its newest version counts, and rows must be told apart by line. */
+  resent: boolean
 }
 
 /** A row that is no point: its value or its x is not finite. */
@@ -50,22 +53,26 @@ export type Level = {
 const oddMax = 2_000
 
 export type Levels = {
-  /** @param rows of the curve, none of them sent twice. @returns undefined when it has no level. */
+  /** @param rows of the curve, with all versions of a line. @returns undefined when it has no level. */
   find: (name: LevelName, rows: number) => Promise<Level | undefined>
   /** Every point of some blocks, in no order. */
   pointsOf: (name: LevelName, level: Level, blocks: number[]) => Promise<Point[]>
   forget: (experimentIds: string[]) => void
 }
 
+/** The stamp is of a curve of which lines were sent twice; its rows are NaN as long as no level was tried. */
+type Kept = { rows: number; level: Level | undefined; stamp?: string }
+
 export function createLevels(ask: Ask, limits: LevelLimits): Levels {
   /** The least recently used first. Without a level: the curve could have none when it had so many rows. */
-  const kept = new Map<string, { rows: number; level: Level | undefined }>()
+  const kept = new Map<string, Kept>()
   const making = new Map<string, Promise<Level | undefined>>()
   let blocksKept = 0
 
   async function find(name: LevelName, rows: number): Promise<Level | undefined> {
     if (rows < limits.rowsMin) return undefined
-    const id = [name.experimentId, name.stream, name.x, name.key].join(' ')
+    const id = [name.experimentId, name.stream, name.x, name.resent, name.key].join(' ')
+    if (name.resent) return await findResent(id, name, rows)
     const found = kept.get(id)
     if (found?.rows === rows) {
       keep(id, found)
@@ -81,6 +88,36 @@ export function createLevels(ask: Ask, limits: LevelLimits): Levels {
     } finally {
       making.delete(askers)
     }
+  }
+
+  /** What still changes is not worth a level: nothing of it could be used again. */
+  async function findResent(id: string, name: LevelName, rows: number): Promise<Level | undefined> {
+    const stamp = await stampOf(name)
+    const found = kept.get(id)
+    if (found?.stamp !== stamp) {
+      keep(id, { rows: Number.NaN, level: undefined, stamp })
+      return undefined
+    }
+    if (!Number.isNaN(found.rows)) {
+      keep(id, found)
+      return found.level
+    }
+    const level = await readOn(name, emptyLevel(await linesPerBlockOf(name, rows)), Infinity)
+    const usable = level.odd.length <= oddMax && isOrdered(level) ? level : undefined
+    keep(id, { rows, level: usable, stamp })
+    return usable
+  }
+
+  /** Differs whenever a row came in. Merging rows away may change it too, which costs no more than making a level again. */
+  async function stampOf(name: LevelName): Promise<string> {
+    const { bind, params } = createBinder()
+    const { asked, inStream } = scopeOf({ ...name, resent: false }, bind)
+    const [row] = await ask<[string, string]>(
+      `SELECT toString((SELECT (count(), sum(version)) FROM lines WHERE ${inStream})),
+              toString((SELECT (count(), sum(version)) FROM points WHERE ${asked}))`,
+      params,
+    )
+    return row!.join()
   }
 
   async function make(
@@ -99,7 +136,7 @@ export function createLevels(ask: Ask, limits: LevelLimits): Levels {
     return usable
   }
 
-  function keep(id: string, entry: { rows: number; level: Level | undefined }): void {
+  function keep(id: string, entry: Kept): void {
     drop(id)
     kept.set(id, entry)
     blocksKept += sizeOf(entry.level)
@@ -110,7 +147,8 @@ export function createLevels(ask: Ask, limits: LevelLimits): Levels {
   }
 
   function drop(id: string): void {
-    blocksKept -= sizeOf(kept.get(id)?.level)
+    const entry = kept.get(id)
+    if (entry) blocksKept -= sizeOf(entry.level)
     kept.delete(id)
   }
 
@@ -130,11 +168,12 @@ export function createLevels(ask: Ask, limits: LevelLimits): Levels {
     const from = endOf(start)
     const { asked, x } = scopeOf(name, bind)
     const behind = `${asked} AND line >= ${bind(from, 'UInt64')}`
+    const counted = name.resent ? 'groupBitmap(line)' : 'count()'
     const [row] = await ask<[number[], number[], string, string, string, string]>(
       `SELECT groupArray(block), groupArray(points), ${['lowest', 'highest', 'first', 'last'].map(packedColumn).join(', ')}
        FROM
        (
-         SELECT intDiv(line, ${bind(start.linesPerBlock, 'UInt64')}) AS block, count() AS points,
+         SELECT intDiv(line, ${bind(start.linesPerBlock, 'UInt64')}) AS block, ${counted} AS points,
                 min(${packed('oy', 'ox')}) AS lowest, max(${packed('oy', 'ox')}) AS highest,
                 min(${packed('ox', 'oy')}) AS first, max(${packed('ox', 'oy')}) AS last
          FROM (SELECT line, ${ordered(x)} AS ox, ${ordered('value')} AS oy FROM points
@@ -156,7 +195,7 @@ export function createLevels(ask: Ask, limits: LevelLimits): Levels {
     }
     if (rowsIn(level) >= rows) return level
     const odd = await ask<[number, number | string, number | string]>(
-      `SELECT line, ${x}, value FROM points WHERE ${behind} AND NOT (isFinite(${x}) AND isFinite(value))
+      `SELECT DISTINCT line, ${x}, value FROM points WHERE ${behind} AND NOT (isFinite(${x}) AND isFinite(value))
        LIMIT ${oddMax + 1}`,
       params,
     )
@@ -174,19 +213,19 @@ export function createLevels(ask: Ask, limits: LevelLimits): Levels {
     async pointsOf(name, level, blocks) {
       if (blocks.length === 0) return []
       const { bind, params } = createBinder()
-      const { asked, x } = scopeOf(name, bind)
       const among = blocks.map((block) => {
         const { from, to } = linesOf(level, block, block)
         return `line BETWEEN ${bind(from, 'UInt64')} AND ${bind(to, 'UInt64')}`
       })
-      return await ask<Point>(
-        `SELECT ${x}, value FROM points
-         WHERE ${asked} AND isFinite(${x}) AND isFinite(value) AND (${among.join(' OR ')})`,
+      const { asked, x } = scopeOf(name, bind, ` AND (${among.join(' OR ')})`)
+      const rows = await ask<[number, ...Point]>(
+        `SELECT DISTINCT line, ${x} AS x, value FROM points WHERE ${asked} AND isFinite(x) AND isFinite(value)`,
         params,
       )
+      return rows.map(([, at, value]): Point => [at, value])
     },
     forget(experimentIds) {
-      for (const id of kept.keys())
+      for (const id of [...kept.keys()])
         if (experimentIds.some((experimentId) => id.startsWith(experimentId))) drop(id)
     },
   }
@@ -205,10 +244,14 @@ export function axisColumn(x: LevelName['x']): string {
   return { step: 'toFloat64(step)', runtime: 'runtime', timestamp: 'timestamp' }[x]
 }
 
-function scopeOf(name: LevelName, bind: ReturnType<typeof createBinder>['bind']) {
+/** The points of a curve, of lines that were sent twice the newest. */
+function scopeOf({ experimentId, stream, key, x, resent }: LevelName, bind: Bind, amongLines = '') {
+  const inStream = `experiment = ${bind(experimentId, 'UUID')} AND stream = ${bind(stream, 'String')}`
+  const newest = `AND (line, version) IN (SELECT line, max(version) FROM lines WHERE ${inStream}${amongLines} GROUP BY line)`
   return {
-    x: axisColumn(name.x),
-    asked: `experiment = ${bind(name.experimentId, 'UUID')} AND stream = ${bind(name.stream, 'String')} AND key = ${bind(name.key, 'String')}`,
+    x: axisColumn(x),
+    inStream,
+    asked: `${inStream} AND key = ${bind(key, 'String')}${amongLines} ${resent ? newest : ''}`,
   }
 }
 

@@ -121,8 +121,8 @@ async function extentsOnKey(ask: Ask, query: SampleQuery, key: string, extents: 
 async function fromLevel(levels: Levels, query: SampleQuery, extent: Extent): Promise<Curve | Extent> {
   const { experimentId, key, resent, low, high } = extent
   const { stream, x, pointsMax } = query
-  if (typeof x !== 'string' || resent || query.rewritten.has(experimentId)) return extent
-  const name = { experimentId, stream, key, x }
+  if (typeof x !== 'string') return extent
+  const name = { experimentId, stream, key, x, resent: resent || query.rewritten.has(experimentId) }
   const level = await levels.find(name, extent.rowsMax)
   const range = { low, high, buckets: bucketsOf(query) }
   const plan = level && planThinning(level, range)
@@ -340,9 +340,9 @@ function pointsOf(query: SampleQuery, some: Extent[], bind: Bind): string {
     'isFinite(x)',
     ...(query.from === null ? [] : [`x >= ${bindFloat(bind, query.from)}`]),
     ...(query.to === null ? [] : [`x <= ${bindFloat(bind, query.to)}`]),
-    ...linesOf(some, bind),
   ].join(' AND ')
-  const asked = ofCurve(query, experiments, keys, bind)
+  const lines = linesOf(some, bind)
+  const asked = `${ofCurve(query, experiments, keys, bind, lines)}${lines}`
   if (typeof query.x === 'string') {
     const x = axisColumn(query.x)
     return `SELECT experiment, key, line, ${x} AS x, value FROM points WHERE ${asked} AND ${inRange}`
@@ -356,10 +356,10 @@ function pointsOf(query: SampleQuery, some: Extent[], bind: Bind): string {
 }
 
 /** Lines are in the primary key, so reading those is faster than looking everywhere for an x in range. */
-function linesOf(some: Extent[], bind: Bind): string[] {
+function linesOf(some: Extent[], bind: Bind): string {
   const from = Math.min(...some.map(({ lines }) => lines?.from ?? 0))
   const to = Math.max(...some.map(({ lines }) => lines?.to ?? Infinity))
-  return Number.isFinite(to) ? [`line BETWEEN ${bind(from, 'UInt64')} AND ${bind(to, 'UInt64')}`] : []
+  return Number.isFinite(to) ? ` AND line BETWEEN ${bind(from, 'UInt64')} AND ${bind(to, 'UInt64')}` : ''
 }
 
 function oneOrMany(values: string[]): string | string[] {
@@ -373,6 +373,7 @@ function ofCurve(
   experiments: string | string[],
   keys: string | string[],
   bind: Bind,
+  lines = '',
 ): string {
   const stream = bind(query.stream, 'String')
   const asked = `${isOf('experiment', 'UUID', experiments, bind)} AND stream = ${stream} AND ${isOf('key', 'String', keys, bind)}`
@@ -380,11 +381,11 @@ function ofCurve(
   if (rewritten.length === 0) return asked
   if (!Array.isArray(experiments))
     return `${asked} AND (line, version) IN (SELECT line, max(version) FROM lines
-            WHERE experiment = ${bind(experiments, 'UUID')} AND stream = ${stream} GROUP BY line)`
+            WHERE experiment = ${bind(experiments, 'UUID')} AND stream = ${stream}${lines} GROUP BY line)`
   const ids = bind(rewritten, 'Array(UUID)')
   return `${asked} AND (experiment NOT IN ${ids}
           OR (experiment, line, version) IN (SELECT experiment, line, max(version) FROM lines
-              WHERE experiment IN ${ids} AND stream = ${stream} GROUP BY experiment, line))`
+              WHERE experiment IN ${ids} AND stream = ${stream}${lines} GROUP BY experiment, line))`
 }
 
 /** Equality where it will do: the engine compares faster than it looks up. */

@@ -2,8 +2,9 @@
 import { type Level, linesOf } from './metric-level.ts'
 import type { Point } from './packed-points.ts'
 
-/** A bucket needs so many blocks: its ends lie where a block begins, so they are off by a third at most. */
+/** A bucket needs so many blocks, and blocks wider than half of one are read: its ends lie where a block begins. */
 const blocksPerBucket = 3
+const widestBlock = 0.5
 /** Blocks that are read as points; beyond, reading the range is as fast. */
 const readMax = 16
 
@@ -15,17 +16,17 @@ export type Thinning =
   /** Blocks `[start, end)` lie in the range, and the points of some of them must be read. */
   | { start: number; end: number; read: number[] }
 
-/** How to thin a range. Blocks at its edges are read, and blocks that are wider than a bucket, as behind a pause. */
+/** How to thin a range. Blocks at its edges are read, and wide blocks, as around a pause. */
 export function planThinning(level: Level, { low, high, buckets }: Range): Thinning | undefined {
   const { first, last } = level
   const start = firstIndex(level.numbers.length, (index) => last[index * 2]! >= low)
   const end = firstIndex(level.numbers.length, (index) => first[index * 2]! > high)
   if (start >= end) return undefined
   const read: number[] = []
-  const width = (high - low) / buckets
+  const widest = ((high - low) / buckets) * widestBlock
   for (let index = start; index < end; index++) {
     const [begins, ends] = [first[index * 2]!, last[index * 2]!]
-    if (begins < low || ends > high || ends - begins > width) read.push(index)
+    if (begins < low || ends > high || ends - begins > widest) read.push(index)
   }
   if (end - start >= buckets * blocksPerBucket && read.length <= readMax) return { start, end, read }
   const odd = level.odd.filter(({ x }) => x >= low && x <= high)
