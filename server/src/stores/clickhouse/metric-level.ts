@@ -225,7 +225,7 @@ export function createLevels(ask: Ask, limits: LevelLimits): Levels {
       return rows.map(([, at, value]): Point => [at, value])
     },
     forget(experimentIds) {
-      for (const id of [...kept.keys()])
+      for (const id of kept.keys())
         if (experimentIds.some((experimentId) => id.startsWith(experimentId))) drop(id)
     },
   }
