@@ -9,6 +9,7 @@ import { addLogin } from './commands/login.ts'
 import { addLogs } from './commands/logs.ts'
 import { addExport } from './commands/export.ts'
 import { addMove } from './commands/move.ts'
+import { addReproduce } from './commands/reproduce.ts'
 import { addStatus } from './commands/status.ts'
 import { addStop } from './commands/stop.ts'
 import { addSweep } from './commands/sweep.ts'
@@ -39,6 +40,7 @@ export async function runGrid(io: Io, argv: readonly string[]): Promise<number> 
   addHistory(program, io)
   addLogs(program, io)
   addArtifacts(program, io)
+  addReproduce(program, io)
   addDatastore(program, io)
   addMove(program, io)
   addExport(program, io)

@@ -13,7 +13,15 @@ import type { Column } from '../table.ts'
 import { shown } from '../text.ts'
 import { bytes, minute } from '../time.ts'
 
-type ArtifactOptions = { download_dir: string; match_regex?: string; list?: boolean; team?: string }
+type ArtifactOptions = {
+  download_dir: string
+  match_regex?: string
+  include?: string[]
+  exclude?: string[]
+  bucket_path?: boolean
+  list?: boolean
+  team?: string
+}
 type Found = { experiment: Experiment; file: FileInfo }
 type Outcome = Found & {
   status: 'downloaded' | 'unchanged' | 'failed'
@@ -30,6 +38,9 @@ export function addArtifacts(program: Command, io: Io): void {
     .argument('<ref...>', '[user:]run or [user:]experiment')
     .option('--download_dir <folder>', 'where to put them', './grid_artifacts')
     .option('-m, --match_regex <pattern>', 'only files whose path matches')
+    .option('--include <glob...>', 'only files that match one of these, such as "*.pt" or "out/**"')
+    .option('--exclude <glob...>', 'no files that match one of these')
+    .option('--bucket_path', 'print where the files of each experiment are kept, and download nothing')
     .option('--list', 'only show what there is')
     .option('--team <team>', 'look in this team')
     .summary('download the files of experiments')
@@ -38,14 +49,43 @@ export function addArtifacts(program: Command, io: Io): void {
 }
 
 async function artifacts(context: Context, refs: string[], options: ArtifactOptions): Promise<void> {
-  const pattern = patternOf(options.match_regex)
+  const fits = chooser(options)
   const experiments = new Map<string, Experiment>()
   for (const ref of refs) {
     for (const one of (await resolve(context, ref, options.team)).experiments) experiments.set(one.id, one)
   }
-  const found = await listFiles(context, [...experiments.values()], pattern)
+  if (options.bucket_path) return printPlaces(context, [...experiments.values()])
+  const found = await listFiles(context, [...experiments.values()], fits)
   if (options.list) context.printRows({ columns: fileColumns, rows: found, json: fileJson, empty: 'None.' })
   else await downloadAll(context, [...experiments.values()], found, options)
+}
+
+/** Which paths are meant: all that the expression and one of the globs match, but for those of the other globs. */
+function chooser({ match_regex, include, exclude }: ArtifactOptions): (path: string) => boolean {
+  const pattern = patternOf(match_regex)
+  // A glob without a folder in it means the file's name, wherever the file is.
+  const matches = (path: string, glob: string) =>
+    globPattern(glob).test(glob.includes('/') ? path : path.split('/').at(-1)!)
+  return (path) =>
+    (pattern === null || pattern.test(path)) &&
+    (include === undefined || include.some((glob) => matches(path, glob))) &&
+    !exclude?.some((glob) => matches(path, glob))
+}
+
+/** Files are kept under keys of this server's own, so what can be told is the folder of each experiment. */
+async function printPlaces(context: Context, experiments: readonly Experiment[]): Promise<void> {
+  const { url } = await context.connection()
+  const place = ({ team, project, slug }: Experiment) =>
+    `${url}/files/${[team, project, slug].map(encodeURIComponent).join('/')}/`
+  context.printRows({
+    columns: [
+      { title: 'Experiment name', cell: (one: Experiment) => one.name },
+      { title: 'Bucket path to artifacts', cell: place },
+    ],
+    rows: experiments,
+    json: (one) => ({ experiment: one.name, bucket_path: place(one) }),
+    empty: 'None.',
+  })
 }
 
 function patternOf(text: string | undefined): RegExp | null {
@@ -60,7 +100,7 @@ function patternOf(text: string | undefined): RegExp | null {
 async function listFiles(
   context: Context,
   experiments: readonly Experiment[],
-  pattern: RegExp | null,
+  fits: (path: string) => boolean,
 ): Promise<Found[]> {
   const { client } = await context.connection()
   const lists = new Map<string, FileInfo[]>()
@@ -76,7 +116,7 @@ async function listFiles(
   return experiments.flatMap((experiment) =>
     lists
       .get(experiment.id)!
-      .filter((file) => pattern === null || pattern.test(file.path))
+      .filter((file) => fits(file.path))
       .map((file) => ({ experiment, file })),
   )
 }

@@ -184,13 +184,44 @@ const sweep = createRoute({
   path: '/$team/$project/sweeps/$id',
   component: lazyRouteComponent(() => import('./pages/sweep.tsx'), 'SweepPage'),
 })
+const artifacts = createRoute({
+  getParentRoute: () => inside,
+  path: '/$team/$project/artifacts',
+  component: lazyRouteComponent(() => import('./pages/artifacts.tsx'), 'ArtifactsPage'),
+})
+const artifactCollection = createRoute({
+  getParentRoute: () => inside,
+  path: '/$team/$project/artifacts/$type/$collection',
+  component: lazyRouteComponent(() => import('./pages/artifact-collection.tsx'), 'ArtifactCollectionPage'),
+})
+/** The client of the wandb package prints these very paths. */
+const artifactVersion = createRoute({
+  getParentRoute: () => inside,
+  path: '/$team/$project/artifacts/$type/$collection/$version',
+  validateSearch: (search) =>
+    present({
+      view: oneOf('overview', 'files', 'lineage')(search.view),
+      path: text(search.path),
+      file: text(search.file),
+    }),
+  component: lazyRouteComponent(() => import('./pages/artifact-version.tsx'), 'ArtifactVersionPage'),
+})
 const experiment = createRoute({
   getParentRoute: () => inside,
   path: '/$team/$project/runs/$id',
   validateSearch: (search) => ({
     ...chartSearch(search),
     ...present({
-      tab: oneOf('charts', 'overview', 'console', 'system', 'files', 'media')(search.tab),
+      tab: oneOf(
+        'charts',
+        'overview',
+        'console',
+        'system',
+        'files',
+        'media',
+        'artifacts',
+        'code',
+      )(search.tab),
       line: number(search.line),
       find: text(search.find),
       path: text(search.path),
@@ -209,6 +240,8 @@ const experimentTab = createRoute({
       logs: 'console',
       files: 'files',
       system: 'system',
+      artifacts: 'artifacts',
+      code: 'code',
       workspace: 'charts',
     } as const
     const tab = params.tab in tabs ? tabs[params.tab as keyof typeof tabs] : 'charts'
@@ -240,6 +273,9 @@ const tree = root.addChildren([
     table,
     sweeps,
     sweep,
+    artifacts,
+    artifactCollection,
+    artifactVersion,
     experiment,
     experimentTab,
   ]),

@@ -32,6 +32,13 @@ const MediaTab = lazy(() =>
   import('../experiment-tabs/media-tab.tsx').then((module) => ({ default: module.MediaTab })),
 )
 
+const ArtifactsTab = lazy(() =>
+  import('../experiment-tabs/artifacts-tab.tsx').then((module) => ({ default: module.ArtifactsTab })),
+)
+const CodeTab = lazy(() =>
+  import('../experiment-tabs/code-tab.tsx').then((module) => ({ default: module.CodeTab })),
+)
+
 const tabs = [
   { tab: 'charts', label: 'Charts' },
   { tab: 'overview', label: 'Overview' },
@@ -39,6 +46,8 @@ const tabs = [
   { tab: 'system', label: 'System' },
   { tab: 'media', label: 'Media' },
   { tab: 'files', label: 'Files' },
+  { tab: 'artifacts', label: 'Artifacts' },
+  { tab: 'code', label: 'Code' },
 ] as const
 
 /** One experiment; each tab is an address. */
@@ -109,6 +118,8 @@ export function ExperimentPage() {
           {tab === 'console' && <ConsoleTab experiment={data} />}
           {tab === 'files' && <FilesTab experiment={data} team={team} />}
           {tab === 'media' && <MediaTab experiment={data} />}
+          {tab === 'artifacts' && <ArtifactsTab experiment={data} />}
+          {tab === 'code' && <CodeTab experiment={data} />}
         </Suspense>
       </div>
     </div>

@@ -23,7 +23,7 @@ import { isNotFound } from '../../lib/client.ts'
 import { useRefusal, useTeam } from '../../lib/me.ts'
 import { useTheme } from '../../lib/theme.ts'
 import { EmptyState, Problem, SkeletonRows } from '../../ui/feedback.tsx'
-import { SweepIcon, TableIcon } from '../../ui/icons.tsx'
+import { FolderIcon, SweepIcon, TableIcon } from '../../ui/icons.tsx'
 import { Segmented } from '../../ui/tabs.tsx'
 import { NotFound } from '../page-states.tsx'
 import { present } from '../search.ts'
@@ -150,15 +150,22 @@ export function WorkspacePage() {
 
 function TableLink({ team, project }: { team: string; project: string }) {
   const { q, where, sort } = route.useSearch()
+  const look =
+    'inline-flex h-7 shrink-0 items-center gap-1.5 rounded-md px-2 text-[13px] text-ink-soft hover:bg-hover hover:text-ink'
   return (
-    <Link
-      to="/$team/$project/table"
-      params={{ team, project }}
-      search={present({ q, where, sort })}
-      className="inline-flex h-7 shrink-0 items-center gap-1.5 rounded-md px-2 text-[13px] text-ink-soft hover:bg-hover hover:text-ink"
-    >
-      <TableIcon /> Table
-    </Link>
+    <>
+      <Link to="/$team/$project/artifacts" params={{ team, project }} className={look}>
+        <FolderIcon /> Artifacts
+      </Link>
+      <Link
+        to="/$team/$project/table"
+        params={{ team, project }}
+        search={present({ q, where, sort })}
+        className={look}
+      >
+        <TableIcon /> Table
+      </Link>
+    </>
   )
 }
 
