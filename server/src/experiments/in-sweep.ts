@@ -23,16 +23,19 @@ const courseMax = 10_000
 const curvesMax = 100
 
 export function createInSweep({ db, metrics, facts, events, clock, access }: Parts) {
-  /** The experiments of a sweep in the order of their making, at most `limit` (the newest). */
+  /** The experiments of a sweep in the order of their making, at most `limit` (the newest); with `slugs` only those. */
   async function ofSweep(
     projectId: string,
     sweepSlug: string,
     limit: number,
     content: 'whole' | 'slim' = 'whole',
+    slugs?: readonly string[],
   ): Promise<StoredExperiment[]> {
     const found = await selectExperiments(
       db,
-      sql`e.project_id = ${projectId} and e.sweep_name = ${sweepSlug}`,
+      sql`e.project_id = ${projectId} and e.sweep_name = ${sweepSlug} ${
+        slugs === undefined ? sql`` : sql`and e.slug = any(${[...slugs]}::text[])`
+      }`,
       sql`order by e.created_at desc, e.id desc limit ${limit}`,
       ...(content === 'slim' ? [withoutContent] : []),
     )

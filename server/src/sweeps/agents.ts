@@ -24,6 +24,8 @@ const stopEarlyEverySeconds = 5
 const hostLengthMax = 255
 const agentsMax = 10_000
 const batchMax = 200
+/** An agent works on one experiment, those of the command line on a few. */
+const aliveMax = 1000
 
 type Parts = SweepsDeps & {
   /** Tells browsers. */
@@ -60,7 +62,7 @@ export function createAgents({ db, access, experiments, clock, tell }: Parts) {
     await db.transaction().execute(async (trx) => {
       const locked = (await store.lockSweep(trx, sweep.id)) ?? gone()
       await store.insertAgent(trx, agent)
-      if ((await store.agentsOf(trx, sweep.id)).length >= agentsMax)
+      if (((await store.findAgent(trx, agent.id))?.number ?? 0) > agentsMax)
         throw new GridError(
           'overloaded',
           `Sweep ${sweep.slug} has had ${agentsMax} agents; start a new sweep.`,
@@ -82,9 +84,7 @@ export function createAgents({ db, access, experiments, clock, tell }: Parts) {
     const agent = await access.allowed(actor, 'experiment:log', store.findAgent(db, agentId))
     await store.noteAlive(db, agentId, alive, clock.now())
     const sweep = (await store.findSweepById(db, agent.sweepId)) ?? gone()
-    const trials = await store.trialsOf(db, sweep.id)
-    const mine = trials.filter((trial) => trial.agentId === agentId)
-    await endVanished(mine, alive)
+    await endVanished(await store.trialsOf(db, sweep.id, agentId), alive)
     const { config } = readConfig(sweep.config)
     await stopEarly(actor, sweep, config)
     const stops = await stopsFor(sweep, alive)
@@ -117,7 +117,7 @@ export function createAgents({ db, access, experiments, clock, tell }: Parts) {
   /** Those of the agent that somebody wants to end: people, the sweep's end, or the rule for stopping early. */
   async function stopsFor(sweep: StoredSweep, alive: readonly string[]): Promise<AgentCommand[]> {
     if (alive.length === 0) return []
-    const found = await experiments.ofSweep(sweep.projectId, sweep.slug, batchMax * 10, 'slim')
+    const found = await experiments.ofSweep(sweep.projectId, sweep.slug, aliveMax, 'slim', alive)
     const toEnd = new Set(
       found
         .filter(

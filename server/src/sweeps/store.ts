@@ -346,14 +346,15 @@ type TrialRow = {
   is_gone: boolean
 }
 
-/** All trials of a sweep, in order. */
-export async function trialsOf(db: Db, sweepId: string): Promise<StoredTrial[]> {
+/** All trials of a sweep, or those with one agent, in order. */
+export async function trialsOf(db: Db, sweepId: string, agentId?: string): Promise<StoredTrial[]> {
+  const ofAgent = agentId === undefined ? sql`` : sql`and x.agent_id = ${agentId}`
   const { rows } = await sql<TrialRow>`
     select x.number, x.params, x.state, x.slug, x.experiment_id, x.agent_id, x.schedule_id, x.handed_count,
       x.lost_count, x.reported_at, e.state as experiment_state,
       x.experiment_id is not null and (e.id is null or e.deleted_at is not null) as is_gone
     from sweep_trials x left join experiments e on e.id = x.experiment_id
-    where x.sweep_id = ${sweepId} order by x.number`.execute(db)
+    where x.sweep_id = ${sweepId} ${ofAgent} order by x.number`.execute(db)
   return rows.map((row) => ({
     number: row.number,
     values: row.params,
