@@ -22,6 +22,15 @@ export const environments = {
   'wandb-0.25.1': ['wandb==0.25.1', 'numpy==2.4.6'],
   'wandb-0.22.3': ['wandb==0.22.3', 'numpy==2.4.6'],
   'wandb-0.22.0': ['wandb==0.22.0', 'numpy==2.4.6'],
+  // Other programs that log through the client: TensorBoard's writers, and a kernel that runs notebooks (some 130 MB).
+  'wandb-around': [
+    'wandb==0.31.0',
+    'numpy==2.4.6',
+    'tensorboard==2.21.0',
+    'tensorboardx==2.6.5',
+    'ipykernel==7.4.0',
+    'nbclient==0.11.0',
+  ],
   // What the client's own system tests import; only tests/wandb/system/run.mjs asks for it. The tests of later releases
   // are not published.
   'wandb-system-tests': [

@@ -38,7 +38,7 @@ for i in range(10):
 print("from the parent")`,
     )
     expect(code, output).toBe(0)
-  }, 90 * seconds)
+  }, 180 * seconds)
   afterAll(() => server?.stop())
 
   const script = (person: Person, options: string, body: string) =>
@@ -98,7 +98,7 @@ run.finish()
       expect(answer.status).toBe(200)
       expect(answer.headers.get('content-type')).toBe('image/png')
     },
-    90 * seconds,
+    180 * seconds,
   )
 
   test(
@@ -157,7 +157,7 @@ run.finish()
         branchedFrom: { slug: 'again-before-rewind-2', step: 3 },
       })
     },
-    120 * seconds,
+    180 * seconds,
   )
 
   test(

@@ -169,7 +169,7 @@ export function LineChart({
       className="relative h-full min-h-0 w-full touch-pan-y"
       role="img"
       tabIndex={0}
-      aria-label={`Chart of ${title}, ${lines.length} ${lines.length === 1 ? 'line' : 'lines'}${newest(lines, xName)}. Arrow keys read values.`}
+      aria-label={`Chart of ${title}, ${lines.length} ${lines.length === 1 ? 'line' : 'lines'}${newest(lines, xName)}${branches(lines)}. Arrow keys read values.`}
       onPointerMove={(event) => point(event.clientX, event.clientY)}
       onPointerDown={(event) => event.pointerType !== 'mouse' && point(event.clientX, event.clientY)}
       onPointerLeave={(event) => event.pointerType === 'mouse' && hoverSync.publish(null)}
@@ -202,6 +202,13 @@ function newest(lines: readonly Line[], xName: string): string {
     y = line.y[last]!
   }
   return y === undefined ? '' : `, newest ${Number(y.toPrecision(4))} at ${xName} ${x}`
+}
+
+function branches(lines: readonly Line[]): string {
+  return lines
+    .filter((line) => line.branchedAt !== undefined)
+    .map((line) => `, ${line.label} branches off after step ${line.branchedAt}`)
+    .join('')
 }
 
 function readLook(_theme: string): PlotLook {

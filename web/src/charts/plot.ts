@@ -248,8 +248,43 @@ function drawLines(
     }
     ctx.lineWidth = width * pixel
     strokeLine(ctx, line, line.smoothed ?? line.y, toX, toY, range, pixel)
+    if (line.branchedAt !== undefined) drawBranch(ctx, line, line.branchedAt, toX, toY, bbox, look, pixel)
     drawMarks(ctx, line, toX, bbox, look, pixel)
   }
+  ctx.restore()
+}
+
+/** Where the line leaves that of its parent: a dashed upright in its colour, and a ring on the last shared point. */
+function drawBranch(
+  ctx: CanvasRenderingContext2D,
+  line: DrawnLine,
+  at: number,
+  toX: (x: number) => number,
+  toY: (y: number) => number,
+  bbox: uPlot.BBox,
+  look: PlotLook,
+  pixel: number,
+): void {
+  const x = toX(at)
+  ctx.save()
+  ctx.globalAlpha *= 0.6
+  ctx.lineWidth = pixel
+  ctx.setLineDash([4 * pixel, 4 * pixel])
+  ctx.beginPath()
+  ctx.moveTo(x, bbox.top)
+  ctx.lineTo(x, bbox.top + bbox.height)
+  ctx.stroke()
+  ctx.restore()
+  const last = indexAtOrAfter(line.x, at + 1) - 1
+  const y = last < 0 ? Number.NaN : toY((line.smoothed ?? line.y)[last]!)
+  if (!Number.isFinite(y)) return
+  ctx.save()
+  ctx.lineWidth = 1.6 * pixel
+  ctx.fillStyle = look.surface
+  ctx.beginPath()
+  ctx.arc(toX(line.x[last]!), y, 3.6 * pixel, 0, Math.PI * 2)
+  ctx.fill()
+  ctx.stroke()
   ctx.restore()
 }
 

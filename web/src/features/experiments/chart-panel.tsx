@@ -16,7 +16,14 @@ import { Tip } from '../../ui/tooltip.tsx'
 import { curveQuery } from './curves.ts'
 
 /** An experiment as a line: who it is and how it looks. */
-export type Drawn = { id: string; slug: string; name: string; colour: string }
+export type Drawn = {
+  id: string
+  slug: string
+  name: string
+  colour: string
+  /** The step after which it goes its own way, when it branched from another. */
+  branchedAt?: number | undefined
+}
 
 export type ChartView = {
   x: string
@@ -70,7 +77,11 @@ export function ChartPanel({
     ...curveQuery(question, metric),
     enabled: inSight && width > 0 && ids.length > 0,
   })
-  const lines = useMemo(() => linesOf(experiments, curves.data), [experiments, curves.data])
+  const hasSteps = view.x === 'step' && stream === 'history'
+  const lines = useMemo(
+    () => linesOf(experiments, curves.data, hasSteps),
+    [experiments, curves.data, hasSteps],
+  )
   const settings: PlotSettings = useMemo(
     () => ({ xKind: xKindOf(view.x), logX: view.logX, logY, smoothing: view.smoothing, range: view.range }),
     [view.x, view.logX, logY, view.smoothing, view.range],
@@ -187,6 +198,7 @@ function linesOf(
         points: number
       }[]
     | undefined,
+  hasSteps: boolean,
 ): Line[] {
   if (curves === undefined) return []
   return experiments.flatMap((experiment) => {
@@ -201,6 +213,7 @@ function linesOf(
         y: curve.y,
         nonFinite: curve.nonFinite,
         points: curve.points,
+        branchedAt: hasSteps ? experiment.branchedAt : undefined,
       },
     ]
   })

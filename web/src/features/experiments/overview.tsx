@@ -1,6 +1,7 @@
 import { Link } from '@tanstack/react-router'
 import type { ExperimentDetails, Team } from '@teamgrid/api'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
 import { type ReactNode, useState } from 'react'
 import { api, grid } from '../../lib/client.ts'
 import { exactValue, formatCount, formatValue } from '../../lib/format.ts'
@@ -65,6 +66,11 @@ function Facts({ experiment }: { experiment: ExperimentDetails }) {
     ['Ended', experiment.endedAt === null ? null : <Ago key="ended" at={experiment.endedAt} />],
     ['Exit code', experiment.exitCode],
     ['Id', <Copyable key="id" text={experiment.slug} />],
+    ['History', experiment.branchedFrom && <BranchedFrom key="from" experiment={experiment} />],
+    [
+      'Branches',
+      experiment.branches.length === 0 ? null : <Branches key="branches" experiment={experiment} />,
+    ],
     ['Group', experiment.group],
     ['Job type', experiment.jobType],
     [
@@ -100,6 +106,58 @@ function Facts({ experiment }: { experiment: ExperimentDetails }) {
           </div>
         ))}
     </dl>
+  )
+}
+
+/** Whose history this one has up to a step; for a rewound one, what it was before. */
+function BranchedFrom({ experiment }: { experiment: ExperimentDetails }) {
+  const { slug, step, kind } = experiment.branchedFrom!
+  return (
+    <>
+      {kind === 'fork' ? 'Forked after' : 'Rewound to'} step {step} of{' '}
+      {slug === null ? (
+        'an experiment that is gone'
+      ) : (
+        <ExperimentLink experiment={experiment} slug={slug}>
+          {slug}
+        </ExperimentLink>
+      )}
+    </>
+  )
+}
+
+function Branches({ experiment }: { experiment: ExperimentDetails }) {
+  return (
+    <ul>
+      {experiment.branches.map(({ slug, name, step, kind }) => (
+        <li key={slug}>
+          <ExperimentLink experiment={experiment} slug={slug}>
+            {name}
+          </ExperimentLink>{' '}
+          {kind === 'fork' ? `forked after step ${step}` : `rewound to step ${step}`}
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function ExperimentLink({
+  experiment: { team, project },
+  slug,
+  children,
+}: {
+  experiment: ExperimentDetails
+  slug: string
+  children: ReactNode
+}) {
+  return (
+    <Link
+      to="/$team/$project/runs/$id"
+      params={{ team, project, id: slug }}
+      className="font-medium underline underline-offset-2"
+    >
+      {children}
+    </Link>
   )
 }
 

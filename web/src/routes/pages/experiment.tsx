@@ -141,8 +141,16 @@ function Charts({
     void navigate({ search: (before) => present({ ...before, ...next }), replace: true, resetScroll: false })
   const keys = useQuery(keysQuery([experiment.id], stream))
   const drawn = useMemo(
-    () => [{ id: experiment.id, slug: experiment.slug, name: experiment.name, colour }],
-    [experiment.id, experiment.slug, experiment.name, colour],
+    () => [
+      {
+        id: experiment.id,
+        slug: experiment.slug,
+        name: experiment.name,
+        colour,
+        branchedAt: experiment.branchedFrom?.step,
+      },
+    ],
+    [experiment.id, experiment.slug, experiment.name, colour, experiment.branchedFrom?.step],
   )
   const hidden = experiment.metricDefinitions.filter((each) => each.hidden).map((each) => each.key)
   const shownKeys = (keys.data ?? []).filter((key) => !hidden.includes(key.key))

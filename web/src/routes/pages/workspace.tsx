@@ -1,4 +1,4 @@
-import type { ExperimentQuery } from '@teamgrid/api'
+import type { Experiment, ExperimentQuery } from '@teamgrid/api'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { useMemo, useState } from 'react'
@@ -185,7 +185,7 @@ function SweepsLink({ team, project }: { team: string; project: string }) {
 function useDrawn(
   ref: { team: string; project: string },
   show: string | undefined,
-  listed: readonly { id: string; slug: string; name: string; createdAt: string }[] | undefined,
+  listed: readonly Pick<Experiment, 'id' | 'slug' | 'name' | 'createdAt' | 'branchedFrom'>[] | undefined,
 ): Drawn[] {
   const theme = useTheme()
   const named = show === undefined ? [] : shownSlugs(show, [])
@@ -207,6 +207,7 @@ function useDrawn(
       slug: row.slug,
       name: row.name,
       colour: seriesColours[theme][colours.get(row.id)!]!,
+      branchedAt: row.branchedFrom?.step,
     }))
   }, [show, rows, listed, theme])
 }
