@@ -1,7 +1,6 @@
 import { Link } from '@tanstack/react-router'
 import type { ExperimentDetails, Team } from '@teamgrid/api'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { Link } from '@tanstack/react-router'
 import { type ReactNode, useState } from 'react'
 import { api, grid } from '../../lib/client.ts'
 import { exactValue, formatCount, formatValue } from '../../lib/format.ts'
