@@ -47,7 +47,7 @@ const unreached =
   /^(__\w+|RampFeatureFlag|UploadMultipartUrls|UploadUrlPart|CompleteMultipartUpload\w+|RewindRunPayload|TagEdge|Organization)\.|^User.organizations$/
 
 /** Changes after which their world is of no use to others. */
-const wrecking = /delete|remove|rename|unlink|move|stop|state|rewind|commit|upsert|cancel/i
+const wrecking = /delete|rename|unlink|move|(?:Sequence|Collection)Type|commit|RunState/i
 
 let app: TestApp
 let team: Awaited<ReturnType<TestApp['aTeam']>>
@@ -77,9 +77,10 @@ beforeAll(async () => {
   }
   for (const python of pythons) {
     if (!python) continue
-    for (const document of await clientDocuments(python)) documents.set(document.text, document)
+    for (const document of await clientDocuments(python))
+      documents.set(document.text.replaceAll(/\s+/g, ' '), document)
   }
-}, 120_000)
+}, 240_000)
 afterAll(async () => {
   expect(app.errors).toEqual([])
   await app.close()
@@ -108,8 +109,8 @@ async function ask(text: string, variables: Record<string, unknown>) {
 
 let worlds = 0
 
-/** A project of its own with a run that logged, its files and an artifact, for one document to do its worst with. */
-async function aWorld(): Promise<World> {
+/** A project of its own with a run that logged, its files, artifacts and what else the text is about, all without one. */
+async function aWorld(text = ''): Promise<World> {
   const project = `p${(worlds += 1)}`
   const runName = 'run1'
   const ref = { team: team.slug, project, slug: runName }
@@ -136,6 +137,9 @@ async function aWorld(): Promise<World> {
   await app.inject(new Request(upload!.url, { method: 'PUT', body: 'hello' }))
   const artifact = await anArtifact(project, runName)
   const pending = await anArtifact(project, runName, 'pending')
+  const isAbout = (word: RegExp) => text === '' || word.test(text)
+  const portfolio = isAbout(/portfolio|unlink/i) ? await aLink(project, artifact.id) : undefined
+  const swept = isAbout(/sweep|agent/i) ? await aSweep(project) : undefined
   const key = await app.teams.createMyKey(actor, 'spare')
   const guest = await app.teams.invite(actor, team.slug, {
     email: `g${hex(6)}@example.org`,
@@ -219,6 +223,8 @@ async function aWorld(): Promise<World> {
     title: 'Look',
     text: 'here',
     'UpsertModelInput.id': null,
+    'UpsertModelInput.icon': null,
+    destinationArtifactTypeName: 'model',
     'UpsertModelInput.name': () => `new-${hex(4)}`,
     'UpsertModelInput.description': 'd',
     'DeleteModelInput.id': data.project.id,
@@ -241,6 +247,23 @@ async function aWorld(): Promise<World> {
     // Artifacts
     artifactID: artifact.id,
     baseArtifactID: null,
+    'DeleteArtifactInput.deleteAliases': true,
+    'Project.sweep.sweepName': swept?.sweep.name,
+    'Sweep.agent.agentName': swept?.agent.name,
+    'UpsertSweepInput.id': swept?.sweep.id,
+    'UpsertSweepInput.config': sweepConfig,
+    'UpsertSweepInput.state': 'PAUSED',
+    'CreateAgentInput.sweep': swept?.sweep.name,
+    host: 'h',
+    'AgentHeartbeatInput.id': swept?.agent.id,
+    'AgentHeartbeatInput.metrics': '{}',
+    'AgentHeartbeatInput.runState': '{}',
+    'EnqueueSweepRunInput.id': swept?.sweep.id,
+    'EnqueueSweepRunInput.config': '{"lr":{"value":1}}',
+    'LinkArtifactInput.clientID': null,
+    artifactPortfolioName: 'best',
+    artifactPortfolioID: portfolio?.id,
+    artifactSequenceID: artifact.collectionId,
     artifactManifestID: pending.manifestId,
     'CommitArtifactInput.artifactID': pending.id,
     'CreateArtifactManifestInput.artifactID': pending.id,
@@ -277,6 +300,45 @@ async function aWorld(): Promise<World> {
     runId: runId,
   }
 }
+
+/** The artifact in a second collection. */
+async function aLink(project: string, artifactID: string): Promise<{ id: string }> {
+  const { data, errors } = await ask(
+    `mutation($input: LinkArtifactInput!) { linkArtifact(input: $input) { artifactMembership { artifactCollection { id } } } }`,
+    { input: { artifactID, artifactPortfolioName: 'best', entityName: team.slug, projectName: project } },
+  )
+  expect(errors).toBeUndefined()
+  const { linkArtifact } = data as {
+    linkArtifact: { artifactMembership: { artifactCollection: { id: string } } }
+  }
+  return linkArtifact.artifactMembership.artifactCollection
+}
+
+/** A sweep, and an agent that was given its first run. */
+async function aSweep(project: string) {
+  const run = async <Result>(text: string, input: object): Promise<Result> => {
+    const { data, errors } = await ask(text, { input })
+    expect(errors).toBeUndefined()
+    return (data as { result: Result }).result
+  }
+  const { sweep } = await run<{ sweep: { id: string; name: string } }>(
+    `mutation($input: UpsertSweepInput!) { result: upsertSweep(input: $input) { sweep { id name } } }`,
+    { entityName: team.slug, projectName: project, config: sweepConfig },
+  )
+  const { agent } = await run<{ agent: { id: string; name: string } }>(
+    `mutation($input: CreateAgentInput!) { result: createAgent(input: $input) { agent { id name } } }`,
+    { entityName: team.slug, projectName: project, sweep: sweep.name, host: 'h' },
+  )
+  await run(`mutation($input: AgentHeartbeatInput!) { result: agentHeartbeat(input: $input) { commands } }`, {
+    id: agent.id,
+    metrics: '{}',
+    runState: '{}',
+  })
+  return { sweep, agent }
+}
+
+const sweepConfig =
+  'method: grid\nmetric: {name: loss, goal: minimize}\nparameters:\n  lr: {values: [0.1, 0.2]}\n'
 
 const hex = (bytes: number) => randomBytes(bytes).toString('hex')
 const md5 = (content: string) => createHash('md5').update(content).digest()
@@ -369,7 +431,7 @@ test.skipIf(pythons.every((python) => !python))(
       const isMutation = document.definitions.some(
         (definition) => definition.kind === Kind.OPERATION_DEFINITION && definition.operation === 'mutation',
       )
-      const world = isMutation && wrecking.test(name) ? await aWorld() : shared
+      const world = isMutation && wrecking.test(name) ? await aWorld(text) : shared
       const { variables, guessed } = variablesFor(schema, document, world)
       const { errors } = await ask(text, variables)
       for (const error of errors ?? []) {
@@ -389,7 +451,7 @@ test.skipIf(pythons.every((python) => !python))(
     const unknown = [...selected].filter(([field]) => !resolved.has(field) && !unreached.test(field))
     expect(unknown).toEqual([])
   },
-  180_000,
+  400_000,
 )
 
 function fieldsOf(document: ReturnType<typeof parse>): string[] {
