@@ -44,7 +44,7 @@ const refused: Record<string, RegExp> = {
 
 /** Parts of answers that are null or empty here, so nothing below them is asked. */
 const unreached =
-  /^(__\w+|RampFeatureFlag|UploadMultipartUrls|UploadUrlPart|CompleteMultipartUpload\w+|RewindRunPayload|TagEdge|Organization)\.|^User.organizations$/
+  /^(__\w+|RampFeatureFlag|UploadMultipartUrls|UploadUrlPart|CompleteMultipartUpload\w+|RewindRunPayload|TagEdge|ArtifactEdge|ProjectTeamMember|Organization)\.|^User\.organizations$|^Member\.role$/
 
 /** Changes after which their world is of no use to others. */
 const wrecking = /delete|rename|unlink|move|(?:Sequence|Collection)Type|commit|RunState/i

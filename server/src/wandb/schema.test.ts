@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { buildSchema, GraphQLObjectType, GraphQLScalarType } from 'graphql'
+import { GraphQLObjectType, GraphQLScalarType, Kind, parse } from 'graphql'
 import { expect, test } from 'vitest'
 import type { StoredExperiment } from '../experiments/types.ts'
 import { type WandbDeps, wandbParts, wandbSchema } from './index.ts'
@@ -40,9 +40,11 @@ const madeWhole =
   /(Connection|Edge|Payload|PageInfo|Info|ServerFeature|ServerSettings|ServerMessage|Member|Role|ApiKey|RampFeatureFlag|ParquetHistory|LogLine)$/
 
 /** What this file is about: artifacts.graphql has tests of its own. */
-const ours = buildSchema(readFileSync(new URL('schema.graphql', import.meta.url), 'utf8'))
-const objectTypes = Object.values(ours.getTypeMap()).filter(
-  (type): type is GraphQLObjectType => type instanceof GraphQLObjectType && !type.name.startsWith('__'),
+const { definitions } = parse(readFileSync(new URL('schema.graphql', import.meta.url), 'utf8'))
+const objectTypes = definitions.flatMap((definition) =>
+  definition.kind === Kind.OBJECT_TYPE_DEFINITION
+    ? [{ name: definition.name.value, fields: definition.fields?.map(({ name }) => name.value) ?? [] }]
+    : [],
 )
 
 test('every field is answered: by a resolver, or by the object it is asked of', () => {
@@ -50,7 +52,7 @@ test('every field is answered: by a resolver, or by the object it is asked of', 
   const trouble = objectTypes
     .filter((type) => !madeWhole.test(type.name))
     .flatMap((type) =>
-      Object.keys(type.getFields())
+      type.fields
         .filter((field) => {
           const isResolved = resolvers.some((map) => {
             const fields = map[type.name]

@@ -35,6 +35,7 @@ export async function startFixtureService(server: {
         apiKey: username!,
         admin,
       }),
+    'organization up': ({ orgName }) => operator.instance.change({ organisation: orgName! }),
     'team up': ({ username, fixtureData }) =>
       operator.teams.create({ slug: fixtureData!.team!.name, admin: username! }),
   }

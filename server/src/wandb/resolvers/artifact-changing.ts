@@ -101,7 +101,7 @@ export function artifactChanging(artifacts: Artifacts): Record<string, Resolver>
 
     async createArtifactCollectionTagAssignments(_, { input }: WithInput<TagsInput>, { actor }) {
       const { tags } = await changeTags(actor, input, { tagsToAdd: namesOf(input.tags) })
-      return { tags: tags.map((name) => ({ id: idOf('Tag', hexOf(name)), name })) }
+      return { tags: tags.map((name) => ({ id: idOf('Tag', hexOf(name)), name, tagCategoryName: null })) }
     },
     async deleteArtifactCollectionTagAssignments(_, { input }: WithInput<TagsInput>, { actor }) {
       await changeTags(actor, input, { tagsToDelete: namesOf(input.tags) })

@@ -273,7 +273,7 @@ export function artifactResolvers({ artifacts, teams }: ArtifactDeps): Resolvers
 
 const projectOf = ({ projectId, teamId }: TypeNode): ProjectParent => ({ id: projectId, teamId })
 
-const tagNode = (name: string) => ({ id: idOf('Tag', hexOf(name)), name })
+const tagNode = (name: string) => ({ id: idOf('Tag', hexOf(name)), name, tagCategoryName: null })
 
 function withoutNulls<Values extends object>(values: Values): Partial<Values> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value != null)) as Partial<Values>

@@ -184,6 +184,11 @@ export function sweepResolvers({ sweeps, teams }: { sweeps: Sweeps; teams: Teams
       },
       runs: async (sweep: StoredSweep, args: PageArguments) =>
         pageOf(await sweeps.experimentsOf(sweep), args),
+      priorRuns: async (sweep: StoredSweep, args: PageArguments) =>
+        pageOf(
+          (await sweeps.experimentsOf(sweep)).filter(({ createdAt }) => createdAt < sweep.createdAt),
+          args,
+        ),
       agents: async (sweep: StoredSweep) => ({
         edges: (await sweeps.agents(sweep)).toReversed().map((node) => ({ node })),
       }),
