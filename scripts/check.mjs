@@ -1,16 +1,31 @@
 /** `npm run check`: format, lint, types and unit tests, before each commit. `-- --no-tests` leaves the tests out. */
-import { ensureInstalled, node, run } from './workspace.mjs'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ensureInstalled, node, root, run } from './workspace.mjs'
 
 await ensureInstalled()
 const bin = (name) => `node_modules/.bin/${name}`
 
-/** Tests of whole servers, of the engines themselves, and long random walks; `npm test` runs them too. */
+/** Tests of the engines themselves, and long random walks; `npm test` runs them too. */
 const slow = [
   'tests/**',
   'server/src/stores/**',
   'server/src/artifacts/{reading,repeating,saving}.test.ts',
-  'server/src/teams/service.test.ts',
+  'server/src/sweeps/service.test.ts',
+  ...(await startingServers()),
 ]
+
+/** Tests that start a whole server take seconds before they begin, so they are left to `npm test` as well. */
+async function startingServers() {
+  const found = []
+  for (const workspace of ['api', 'server', 'web', 'cli'])
+    for (const name of await readdir(join(root, workspace, 'src'), { recursive: true })) {
+      if (!/\.test\.tsx?$/.test(name)) continue
+      const path = join(workspace, 'src', name)
+      if (/\bstart(App|Server)\(/.test(await readFile(join(root, path), 'utf8'))) found.push(path)
+    }
+  return found
+}
 
 /** Two lanes: most of the unit tests' time is waiting for engines, while the others compute. */
 const lanes = [
