@@ -11,7 +11,7 @@ const slow = [
   'tests/**',
   'server/src/stores/**',
   'server/src/artifacts/{reading,repeating,saving}.test.ts',
-  'server/src/sweeps/service.test.ts',
+  'server/src/{experiments/write,sweeps/service}.test.ts',
   ...(await startingServers()),
 ]
 
