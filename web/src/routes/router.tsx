@@ -23,7 +23,12 @@ const root = createRootRouteWithContext<{ queries: QueryClient }>()({
 const login = createRoute({
   getParentRoute: () => root,
   path: '/login',
-  validateSearch: (search) => present({ signup: flag(search.signup), next: ownPath(search.next) }),
+  validateSearch: (search) =>
+    present({
+      signup: flag(search.signup),
+      next: ownPath(search.next),
+      error: text(search.error),
+    }),
   component: lazyRouteComponent(() => import('./pages/login.tsx'), 'LoginPage'),
 })
 const signup = createRoute({

@@ -1,5 +1,6 @@
 import { ApiKeys } from '../../features/account/api-keys.tsx'
 import { Appearance, Password, Profile } from '../../features/account/profile.tsx'
+import { SignInSecurity } from '../../features/account/second-factor.tsx'
 import { NotificationPreferences } from '../../features/alerts/preferences.tsx'
 import { useMe } from '../../lib/me.ts'
 import { Page } from '../../ui/layout.tsx'
@@ -16,6 +17,7 @@ export function SettingsPage() {
       <div id="notifications">
         <NotificationPreferences />
       </div>
+      <SignInSecurity />
       <Password />
       <Appearance />
     </Page>

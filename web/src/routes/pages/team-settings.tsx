@@ -4,6 +4,7 @@ import { getRouteApi, Link } from '@tanstack/react-router'
 import { FreshKey } from '../../features/account/key-commands.tsx'
 import { ActivityLog } from '../../features/teams/activity.tsx'
 import { FormerMembers } from '../../features/teams/former-members.tsx'
+import { ExportLink } from '../../features/teams/export-link.tsx'
 import { Invitations } from '../../features/teams/invitations.tsx'
 import { Members } from '../../features/teams/members.tsx'
 import { PolicySettings } from '../../features/teams/policy.tsx'
@@ -45,6 +46,7 @@ export function TeamSettingsPage() {
       wide={tab === 'who'}
       actions={
         <>
+          <ExportLink team={team.data} />
           <Link
             to="/teams/$team/alerts"
             params={{ team: slug }}
