@@ -165,7 +165,7 @@ function Filters({ search, onSearch }: { search: AuditSearch; onSearch: (next: A
           setTyped(event.target.value)
           if (event.target.value === '') onSearch(without('q'))
         }}
-        className="w-44 max-sm:flex-1"
+        className="w-44 max-sm:w-full"
       />
       <Input
         key={search.who ?? ''}
