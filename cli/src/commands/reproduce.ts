@@ -50,7 +50,7 @@ async function reproduce(context: Context, ref: string, options: Options): Promi
   const folder = resolvePath(io.cwd, options.into ?? folderName(slug))
   await makeEmpty(folder)
   const account: Account = { did: [], warnings: [...saved.missing] }
-  const isCheckedOut = await checkOut(io, folder, saved, account)
+  const isCheckedOut = await checkOut(context, folder, saved, account)
   if (!isCheckedOut) await writeCode(context, folder, saved, account)
   await writeRequirements(context, folder, saved, account)
   if (options.artifacts) await writeArtifacts(context, folder, saved, account)
@@ -94,7 +94,13 @@ async function makeEmpty(folder: string): Promise<void> {
 }
 
 /** @returns whether the commit is there, with what differed from it applied. */
-async function checkOut(io: Io, folder: string, saved: Reproduction, account: Account): Promise<boolean> {
+async function checkOut(
+  context: Context,
+  folder: string,
+  saved: Reproduction,
+  account: Account,
+): Promise<boolean> {
+  const { io } = context
   const { remote = null, commit = null, patch = null } = saved.git ?? {}
   if (remote === null || commit === null) return false
   if (!isPlainRemote(remote) || !commitPattern.test(commit)) {
@@ -112,15 +118,17 @@ async function checkOut(io: Io, folder: string, saved: Reproduction, account: Ac
     return false
   }
   account.did.push(`Checked out ${commit.slice(0, 12)} of ${remote}`)
-  if (patch && patch.url !== '') await applyPatch(io, folder, patch, account)
+  if (patch && patch.url !== '') await applyPatch(context, folder, patch, account)
   return true
 }
 
-async function applyPatch(io: Io, folder: string, patch: File, account: Account): Promise<void> {
+async function applyPatch(context: Context, folder: string, patch: File, account: Account): Promise<void> {
+  const { io } = context
+  const { url: server } = await context.connection()
   // Beside what git looks at, so that the folder stays as the experiment had it.
   const place = join(folder, '.git', 'grid-diff.patch')
   await download(io, wanted(patch, place), {
-    server: '',
+    server,
     root: join(folder, '.git'),
     freshUrl: () => Promise.resolve(patch.url),
     received: () => {},
