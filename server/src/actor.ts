@@ -23,6 +23,8 @@ export type Actor = {
   scope: string
   /** The member a service account works for in this request (`WANDB_USERNAME`, `GRID_USERNAME`). */
   attributedTo: { userId: string; username: string; name: string } | null
+  /** Set where a service account named somebody who is nobody in its team, so that its work stays its own. */
+  unknownMember?: string
   /** The address through which the caller reached us, without trailing slash: urls in answers start with it. */
   origin: string
 }

@@ -155,6 +155,7 @@ export function createWriter(parts: Parts) {
       const experiment = await db.transaction().execute(async (trx) => {
         const name = input.name || readableName(await nextNumber(trx, project.id))
         if (!(await insertExperiment(trx, { ...row, name }, input))) return undefined
+        if (actor.unknownMember !== undefined) await warnOfUnknown(trx, actor, row)
         return await findExperimentById(trx, id)
       })
       if (!experiment) return { result: undefined, append: {} }
@@ -168,6 +169,23 @@ export function createWriter(parts: Parts) {
     // Somebody else has just made it, with a copy of his own.
     else if (inherited) await metrics.forget([id])
     return made
+  }
+
+  /** Work that was meant for somebody stands under the service account: said where people look for it. */
+  async function warnOfUnknown(trx: Db, actor: Actor, row: { id: string; teamId: string; now: Date }) {
+    const named = storableText(actor.unknownMember!).slice(0, 100)
+    await trx
+      .insertInto('alerts')
+      .values({
+        id: newId(row.now.getTime()),
+        team_id: row.teamId,
+        experiment_id: row.id,
+        title: `${named} is nobody in this team`,
+        text: `WANDB_USERNAME or GRID_USERNAME names ${named}, who is not a member here, so this was logged as ${actor.username}.`,
+        level: 'warn',
+        created_at: row.now,
+      })
+      .execute()
   }
 
   /** @returns undefined when it was deleted meanwhile. */

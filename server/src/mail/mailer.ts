@@ -53,7 +53,7 @@ const pauseSecondsMax = 4 * 60 * 60
 const keptDays = 30
 
 /** One address, without anything that could end a header or name a second one. */
-const addressPattern = /^[^\s<>()[\],;:\\"@\p{Cc}]{1,64}@[a-z0-9\p{L}.-]{1,255}$/iu
+export const addressPattern = /^[^\s<>()[\],;:\\"@\p{Cc}]{1,64}@[a-z0-9\p{L}.-]{1,255}$/iu
 
 export function createMailer(deps: {
   db: Kysely<Database>

@@ -96,9 +96,10 @@ export function createActors({ db, clock }: { db: Kysely<Database>; clock: Clock
       await db.updateTable('api_keys').set({ last_used_at: now }).where('id', '=', key.key_id).execute()
     }
     const actor = actorOf(key, memberships, arrival, `key:${key.key_id}`, key.scope)
-    return key.kind === 'service'
-      ? { ...actor, attributedTo: await attribution(memberships, arrival) }
-      : actor
+    if (key.kind !== 'service') return actor
+    const attributedTo = await attribution(memberships, arrival)
+    const named = arrival.username ?? arrival.email
+    return { ...actor, attributedTo, ...(named && attributedTo === null ? { unknownMember: named } : {}) }
   }
 
   async function ofUser(userId: string, arrival: Arrival): Promise<Actor | undefined> {

@@ -200,6 +200,10 @@ describe('service accounts', () => {
     expect(await upsert(member.username, 'for-member')).toEqual([member.username, service.username])
     // Whether such a person exists elsewhere is not told.
     expect(await upsert('nobody-here', 'for-nobody')).toEqual([service.username, null])
+    const { items } = await member.experiments.alerts({ team: slug, limit: 10 })
+    expect(items).toMatchObject([
+      { level: 'warn', title: 'nobody-here is nobody in this team', experiment: { slug: 'for-nobody' } },
+    ])
     expect(await upsert(outsider.username, 'for-outsider')).toEqual([service.username, null])
     await expect(upsert(removed.username, 'for-removed')).rejects.toEqual(code('forbidden'))
   })
@@ -272,6 +276,10 @@ describe('the organisation', () => {
     const slug = slugOf()
     await expect(olga.organisation.requestTeam({ slug })).rejects.toEqual(code('invalid'))
     const asked = await zoe.organisation.requestTeam({ slug, reason: 'Speech' })
+    await app.mailer.step()
+    expect(mail.mails.findLast((each) => each.to.includes(olga.email))).toMatchObject({
+      subject: `${zoe.username} asks for team ${slug}`,
+    })
     await expect(zoe.organisation.requestTeam({ slug })).rejects.toEqual(code('conflict'))
     await expect(zoe.organisation.grantTeam({ requestId: asked.id })).rejects.toEqual(code('forbidden'))
     expect(await olga.organisation.teamRequests()).toContainEqual(

@@ -15,6 +15,7 @@ import { record } from '../activity.ts'
 import { subjectOf } from '../access.ts'
 import type { Actor } from '../actor.ts'
 import { newId } from '../lib/ids.ts'
+import { addressPattern } from '../mail/mailer.ts'
 import type { Database } from '../stores/postgres/schema.ts'
 import { me, wholly } from './keys.ts'
 import { reservedSlugs } from './people.ts'
@@ -27,7 +28,7 @@ import * as store from './store.ts'
 const openRequestsMax = 5
 
 export function createOrganisation(deps: TeamsDeps) {
-  const { db, access, events, clock } = deps
+  const { db, access, events, clock, mail } = deps
   const { insertTeam } = createTeamSettings(deps)
 
   /** Everybody in the organisation sees the plan; billing information is for those who keep it. */
@@ -204,8 +205,38 @@ export function createOrganisation(deps: TeamsDeps) {
         id,
         details: { slug: input.slug },
       })
+      await writeToAdmins(trx, actor, input)
     })
+    mail.wake()
     return (await store.listTeamRequests(db, { id }))[0]!
+  }
+
+  /** Who decides hears of it; without a mail server it waits on their page. */
+  async function writeToAdmins(
+    trx: Kysely<Database>,
+    actor: Actor,
+    { slug, reason }: { slug: string; reason?: string },
+  ): Promise<void> {
+    const admins = await trx
+      .selectFrom('users')
+      .select('email')
+      .where('organisation_role', '=', 'admin')
+      .where('disabled_at', 'is', null)
+      .where('email', 'is not', null)
+      .limit(20)
+      .execute()
+    for (const { email } of admins) {
+      // An address that no mail can go to must not keep anybody from asking.
+      if (!addressPattern.test(email!)) continue
+      await mail.enqueue(trx, email!, {
+        subject: `${actor.username} asks for team ${slug}`,
+        paragraphs: [
+          `${actor.name || actor.username} asks for a team called ${slug}.`,
+          ...(reason ? [reason] : []),
+        ],
+        button: { label: 'Grant or decline', url: `${actor.origin}/admin` },
+      })
+    }
   }
 
   async function teamRequests(actor: Actor): Promise<TeamRequest[]> {
