@@ -57,6 +57,8 @@ type World = {
   datastoreId: string
   uploadId: string
   ruleId: string
+  reportId: string
+  reportVersion: number
   channelId: string
 }
 
@@ -97,7 +99,15 @@ async function aWorld(): Promise<World> {
     kind: 'email',
     target: 'desk@example.org',
   })
+  const report = await team.admin.reports.create({
+    team: team.slug,
+    project: 'secret',
+    title: 'Findings',
+    publish: true,
+  })
   return {
+    reportId: report.id,
+    reportVersion: report.version,
     ruleId: rule.id,
     channelId: channel.id,
     team: team.slug,
@@ -186,6 +196,8 @@ const ownUpload = (input: Rule['input'], more: Partial<Record<Role, Outcome>> = 
   admin: 'ok',
   ...more,
 })
+const aReport = ({ reportId }: World) => ({ reportId })
+const someText = { title: 'T', description: '', spec: '{}', publish: true }
 const aCondition = { kind: 'state' as const, states: ['failed' as const] }
 const allNotFound = {
   viewer: 'not_found',
@@ -395,6 +407,24 @@ const rules: Record<string, Rule> = {
   'alerts.deleteChannel': adminOnly((w) => ({ team: w.team, channelId: nothing }), allNotFound),
   'alerts.testChannel': adminOnly((w) => ({ team: w.team, channelId: w.channelId })),
   'alerts.deliveries': adminOnly(where),
+  'reports.list': inTeam(where),
+  'reports.create': maker((w) => ({ ...where(w), title: 'Of mine' })),
+  'reports.get': inTeam(aReport),
+  'reports.save': adminOnly((w) => ({ ...aReport(w), ...someText, version: w.reportVersion }), {
+    admin: 'ok',
+  }),
+  'reports.discard': adminOnly(aReport),
+  'reports.share': adminOnly((w) => ({ ...aReport(w), share: 'none' })),
+  'reports.delete': adminOnly(() => ({ reportId: nothing }), allNotFound),
+  'reports.follow': inTeam((w) => ({ ...aReport(w), follow: true }), { service: 'forbidden' }),
+  'reports.comments': inTeam(aReport),
+  'reports.comment': inTeam((w) => ({ ...aReport(w), text: 'Hm' }), { service: 'forbidden' }),
+  'reports.deleteComment': inTeam((w) => ({ ...aReport(w), commentId: nothing }), allNotFound),
+  'reports.links': adminOnly(aReport),
+  'reports.createLink': adminOnly(aReport),
+  'reports.revokeLink': adminOnly((w) => ({ ...aReport(w), linkId: nothing })),
+  'reports.shared': { input: () => ({ token: 'guess' }), others: 'not_found' },
+  'reports.sharedPanels': { input: () => ({ token: 'guess', block: 0 }), others: 'not_found' },
   'notifications.list': self(noInput, { service: 'forbidden' }),
   'notifications.read': self(noInput, { service: 'forbidden' }),
   'notifications.preferences': self(noInput, { service: 'forbidden' }),

@@ -5,6 +5,7 @@ import { alerts, notifications } from './alerts.ts'
 import { experiments } from './experiments.ts'
 import { organisation } from './organisation.ts'
 import { sweeps } from './sweeps.ts'
+import { reports } from './reports.ts'
 import { instance, invitations, me, projects, teams, users } from './teams.ts'
 
 /** Every REST endpoint. Server, web, CLI, tests and the OpenAPI document derive from this value. */
@@ -23,6 +24,7 @@ export const contract = {
   datastores,
   alerts,
   notifications,
+  reports,
 }
 
 export type Contract = typeof contract
@@ -33,4 +35,6 @@ export const openEndpoints: readonly string[] = [
   'instance.setUp',
   'instance.signUp',
   'invitations.get',
+  'reports.shared',
+  'reports.sharedPanels',
 ]

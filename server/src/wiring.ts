@@ -19,6 +19,8 @@ import { createApp } from './http/app.ts'
 import { createAuthenticate } from './http/auth.ts'
 import { blobsEdge } from './http/blobs.ts'
 import type { Clock } from './lib/clock.ts'
+import { reportRoutes } from './reports/routes.ts'
+import { createReports } from './reports/service.ts'
 import { createOutbound, type PrivateAddresses } from './lib/outbound.ts'
 import { createSealed } from './lib/sealed.ts'
 import { createSignedUrls } from './lib/signed.ts'
@@ -107,6 +109,17 @@ export async function wire(engines: Engines, options: WiringOptions) {
     log: options.log,
   })
   const exports = createExports({ db, access, teams, experiments, metrics, blobs, events, clock })
+  const reports = createReports({
+    db,
+    access,
+    teams,
+    experiments,
+    notifications: alerts.notifications,
+    sealed,
+    events,
+    linkOrigin: options.linkOrigin ?? publicUrl ?? '',
+    clock,
+  })
   const authenticate = createAuthenticate({
     teams,
     identity,
@@ -130,6 +143,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
       audit: auditRoutes(teams),
       alerts: alertRoutes(alerts),
       notifications: notificationRoutes(alerts),
+      reports: reportRoutes(reports),
     },
     authenticate,
     access,
@@ -140,7 +154,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
     webFolder: options.webFolder ?? fileURLToPath(new URL('../../web/dist', import.meta.url)),
     ready: engines.ready,
     edges: [
-      wandbEdge({ access, teams, experiments, sweeps, artifacts, authenticate, log: options.log }),
+      wandbEdge({ access, teams, experiments, sweeps, artifacts, alerts, reports, authenticate, log: options.log }),
       artifactFileRoutes({ artifacts, authenticate }),
       datastoreByteRoutes({ datastores, authenticate }),
       auditFileRoutes({ teams, authenticate }),
@@ -184,5 +198,6 @@ export async function wire(engines: Engines, options: WiringOptions) {
     artifacts,
     datastores,
     alerts,
+    reports,
   }
 }

@@ -40,9 +40,8 @@ const promised = [
   'ArtifactType',
 ]
 
-/** By words in their names. Launch, automations. */
-const later =
-  /LaunchAgent|RunQueue|Automation|Integration|Webhook|ResourceConfig|CreateFilterTrigger|ProjectViews|Slack/i
+/** By words in their names: launch. */
+const later = /LaunchAgent|RunQueue|ResourceConfig/i
 
 describe.each(pythons)('%s', (_name, python) => {
   test.skipIf(!python)('documents fit', async () => {

@@ -229,5 +229,8 @@ function noticeOf(
     text: alarm.text,
     link: pathOf(experiment),
     mail: mailOf(alarm),
+    ...(experiment.visibility === 'private'
+      ? { hiddenFromAllBut: [experiment.createdBy.id, experiment.keptById] }
+      : {}),
   }
 }

@@ -27,6 +27,8 @@ export type Notice = {
   /** A path of the web app. */
   link: string | null
   mail: Message
+  /** What it tells is hidden from all but these people and the team's admins. */
+  hiddenFromAllBut?: readonly (string | null | undefined)[]
 }
 
 export type Notifications = ReturnType<typeof createNotifications>
@@ -55,7 +57,10 @@ export function createNotifications(deps: {
    * @returns whom it reached in any way.
    */
   async function tell(trx: Db, notice: Notice, userIds?: readonly string[]): Promise<string[]> {
-    const recipients = await listRecipients(trx, notice.teamId, userIds)
+    const { hiddenFromAllBut: insiders } = notice
+    const recipients = (await listRecipients(trx, notice.teamId, userIds)).filter(
+      ({ userId, role }) => insiders === undefined || role === 'admin' || insiders.includes(userId),
+    )
     const wanting = recipients.map((person) => ({ ...person, ways: waysOf(person)[notice.kind] }))
     const inApp = wanting.filter(({ ways }) => ways.app)
     const now = clock.now()

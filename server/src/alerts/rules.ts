@@ -10,7 +10,7 @@ import type { Teams } from '../teams/service.ts'
 import type { Firing } from './firing.ts'
 import type { Notifications } from './notifications.ts'
 import { mailOf } from './sentences.ts'
-import { type Db, findRule, listChannels, listRules, presentRule, type StoredRule } from './store.ts'
+import { type Db, findPlace, findRule, listChannels, listRules, presentRule, type StoredRule } from './store.ts'
 
 /** Each costs a look at every line of its team. */
 const rulesMax = 200
@@ -53,6 +53,14 @@ export function createRules(deps: {
     return (
       team && { id: team.id, slug: team.slug, teamId: team.id, ownerId: null, kind: 'team', label: team.slug }
     )
+  }
+
+  /** Where a project, a team or a rule is, by its id and whoever asks: the caller proves that the actor may know. */
+  async function placeOf(
+    kind: 'project' | 'team' | 'rule',
+    id: string,
+  ): Promise<{ team: string; project: string | null } | undefined> {
+    return await findPlace(db, kind, id)
   }
 
   /** The team's rules and the actor's own; of one project also those for all. */
@@ -253,7 +261,7 @@ export function createRules(deps: {
     })
   }
 
-  return { enabledRules, teamGuard, list, create, change, remove, test, own }
+  return { enabledRules, teamGuard, placeOf, list, create, change, remove, test, own }
 }
 
 function gone(): never {

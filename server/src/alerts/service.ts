@@ -24,6 +24,7 @@ import { wordsOfAct, wordsOfFinding, wordsOfSilence } from './sentences.ts'
 import { type Db, listRulesOfKind, type StoredRule } from './store.ts'
 import { createWatch } from './watch.ts'
 
+export type { Notice } from './notifications.ts'
 export type Alerts = ReturnType<typeof createAlerts>
 
 export type AlertsDeps = {

@@ -128,6 +128,7 @@ export async function findChannel(db: Db, teamId: string, id: string): Promise<S
 /** A person of the team who can be told, with how they want to be. */
 export type Recipient = {
   userId: string
+  role: string
   email: string | null
   preferences: Record<string, { app: boolean; email: boolean }>
 }
@@ -143,11 +144,27 @@ export async function listRecipients(
     .selectFrom('memberships as m')
     .innerJoin('users as u', 'u.id', 'm.user_id')
     .leftJoin('notification_preferences as n', 'n.user_id', 'u.id')
-    .select(['u.id', 'u.email', 'n.preferences'])
+    .select(['u.id', 'u.email', 'm.role', 'n.preferences'])
     .where('m.team_id', '=', teamId)
     .where('u.kind', '=', 'person')
     .where('u.disabled_at', 'is', null)
   if (userIds) query = query.where('u.id', 'in', userIds)
   const rows = await query.execute()
-  return rows.map((row) => ({ userId: row.id, email: row.email, preferences: row.preferences ?? {} }))
+  return rows.map((row) => ({ userId: row.id, role: row.role, email: row.email, preferences: row.preferences ?? {} }))
+}
+
+/** The names of where a project, a team or a rule is. */
+export async function findPlace(
+  db: Db,
+  kind: 'project' | 'team' | 'rule',
+  id: string,
+): Promise<{ team: string; project: string | null } | undefined> {
+  const from = {
+    project: sql`select t.slug, p.name from projects p join teams t on t.id = p.team_id where p.id = ${id}`,
+    team: sql`select slug, null as name from teams where id = ${id}`,
+    rule: sql`select t.slug, p.name from alert_rules r join teams t on t.id = r.team_id
+      left join projects p on p.id = r.project_id where r.id = ${id}`,
+  }[kind]
+  const { rows } = await sql<{ slug: string; name: string | null }>`${from}`.execute(db)
+  return rows[0] && { team: rows[0].slug, project: rows[0].name }
 }

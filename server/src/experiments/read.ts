@@ -233,6 +233,50 @@ export function createReader(
     })
   }
 
+  /** For readers whose right was proven on something else, such as a shared report: one project, and nothing beside it. */
+  const shown = {
+    async query(projectId: string, input: ExperimentQuery): Promise<ExperimentRow[]> {
+      const { search, filters, sort, columns, offset, limit } = ExperimentQuerySchema.parse(input)
+      for (const { column } of sort) checkColumn(column)
+      for (const column of columns) checkColumn(column)
+      const found = await idsOf(projectId, factFilterOf(search, filters), { sort, offset, limit })
+      return await rowsOf(projectId, found.experimentIds, columns)
+    },
+    async curves(
+      projectId: string,
+      input: { experimentIds: string[]; keys: string[]; x: string; pointsMax: number },
+    ): Promise<Curve[]> {
+      const found = (await findSlimExperiments(db, input.experimentIds)).filter(
+        (each) => each.projectId === projectId,
+      )
+      if (found.length === 0 || input.keys.length === 0) return []
+      return await sampled(found, { ...input, stream: 'history', from: null, to: null })
+    },
+  }
+
+  async function sampled(
+    found: StoredExperiment[],
+    input: {
+      keys: string[]
+      stream: Stream
+      x: string
+      from: number | null
+      to: number | null
+      pointsMax: number
+    },
+  ): Promise<Curve[]> {
+    return await metrics.sample({
+      experimentIds: found.map(({ id }) => id),
+      keys: input.keys,
+      stream: input.stream,
+      x: input.x === 'step' || input.x === 'runtime' || input.x === 'timestamp' ? input.x : { key: input.x },
+      from: input.from,
+      to: input.to,
+      pointsMax: input.pointsMax - (input.pointsMax % 2),
+      rewritten: new Set(found.filter((each) => each.rewritten).map((each) => each.id)),
+    })
+  }
+
   async function media(
     actor: Actor,
     input: ExperimentRef & { keys: string[]; stepFrom?: number; stepTo?: number; limit: number },
@@ -399,6 +443,7 @@ export function createReader(
     details,
     keys,
     curves,
+    shown,
     media,
     console: consoleOf,
     alerts,

@@ -31,7 +31,7 @@ export function createExperiments(deps: ExperimentsDeps) {
   const mover = createMover(parts)
   const { change, removeNamed, ...life } = createLife({ ...parts, purge, finishMoves: mover.finishMoves })
   const files = createFiles(parts)
-  const { details, ...reader } = createReader(parts, files)
+  const { details, shown, ...reader } = createReader(parts, files)
   return {
     ...createWriter(parts),
     pointsOf,
@@ -51,6 +51,7 @@ export function createExperiments(deps: ExperimentsDeps) {
     /** For slices above: hear of ends, lines and alerts. */
     onNews: news.listen,
     watching: createWatching(parts),
+    shown,
     delete: (actor: Actor, ref: ExperimentRef) => withDatabase(() => removeNamed(actor, ref)),
   }
 }

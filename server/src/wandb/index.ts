@@ -7,11 +7,13 @@ import { GridError } from '@teamgrid/api'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { Access } from '../access.ts'
 import type { Actor } from '../actor.ts'
+import type { Alerts } from '../alerts/service.ts'
 import type { Artifacts } from '../artifacts/service.ts'
 import { cleanPath } from '../experiments/experiment.ts'
 import type { Experiments } from '../experiments/service.ts'
 import { isJsonObject } from '../lib/tolerant-json.ts'
 import type { Sweeps } from '../sweeps/service.ts'
+import type { Reports } from '../reports/service.ts'
 import type { Teams } from '../teams/service.ts'
 import { createBodyReader } from './body.ts'
 import { answerOf, bugSentence, errorBody, type Log } from './errors.ts'
@@ -19,6 +21,7 @@ import { createFileStream } from './file-stream.ts'
 import { createExecutor, createSchema, type GraphQLRequest, type Resolvers } from './graphql.ts'
 import { administrationResolvers, createFreshKeys } from './resolvers/administration.ts'
 import { artifactResolvers } from './resolvers/artifacts.ts'
+import { automationResolvers } from './resolvers/automations.ts'
 import { fileResolvers } from './resolvers/files.ts'
 import { historyResolvers } from './resolvers/history.ts'
 import { createPlaces, placeResolvers } from './resolvers/places.ts'
@@ -27,6 +30,7 @@ import { runChangeResolvers } from './resolvers/run-changes.ts'
 import { runResolvers } from './resolvers/runs.ts'
 import { scalars } from './resolvers/scalars.ts'
 import { serverInfo } from './resolvers/server-info.ts'
+import { viewResolvers } from './resolvers/views.ts'
 import { sweepResolvers } from './resolvers/sweeps.ts'
 
 export type WandbDeps = {
@@ -35,6 +39,8 @@ export type WandbDeps = {
   experiments: Experiments
   sweeps: Sweeps
   artifacts: Artifacts
+  alerts: Alerts
+  reports: Reports
   /** Proves who asks: anonymous when nothing was sent. @throws GridError unauthenticated for a wrong key */
   authenticate: (request: FastifyRequest) => Promise<Actor>
   log?: Log
@@ -127,6 +133,8 @@ export function wandbParts(deps: WandbDeps): { sources: string[]; resolvers: Res
   const resolvers = [
     scalars,
     serverInfo(),
+    viewResolvers({ ...deps, places }),
+    automationResolvers({ ...deps, places }),
     placeResolvers({ ...deps, places, freshKeys }),
     administrationResolvers({ ...deps, places, freshKeys }),
     runResolvers(deps),

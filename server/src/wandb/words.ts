@@ -16,6 +16,9 @@ export type StorageKind =
   | 'ApiKey'
   | 'Invite'
   | 'CustomChart'
+  | 'View'
+  | 'Trigger'
+  | 'Integration'
   | 'Sweep'
   | 'Agent'
 

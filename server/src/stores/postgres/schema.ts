@@ -31,6 +31,10 @@ export type Database = {
   alert_deliveries: AlertDeliveryTable
   notifications: NotificationTable
   notification_preferences: NotificationPreferenceTable
+  views: ViewTable
+  report_links: ReportLinkTable
+  report_comments: ReportCommentTable
+  report_follows: ReportFollowTable
   activity: ActivityTable
   audit_queue: AuditQueueTable
   audit_seals: AuditSealTable
@@ -395,6 +399,44 @@ type NotificationPreferenceTable = {
   user_id: string
   preferences: Json<Record<string, { app: boolean; email: boolean }>>
 }
+
+type ViewTable = {
+  id: string
+  team_id: string
+  project_id: string
+  kind: 'report' | 'workspace' | 'experiment'
+  name: string
+  title: string
+  description: Generated<string>
+  spec: string
+  draft: JsonOrNull<{ title: string; description: string; spec: string }>
+  is_published: Generated<boolean>
+  share: Generated<'none' | 'edit'>
+  version: Generated<number>
+  created_by: string
+  via_user_id: string | null
+  updated_by: string | null
+  created_at: Instant
+  updated_at: Instant
+  published_at: InstantOrNull
+}
+type ReportLinkTable = {
+  id: string
+  view_id: string
+  token_hash: string
+  token: string
+  created_by: string | null
+  created_at: Instant
+  revoked_at: InstantOrNull
+}
+type ReportCommentTable = {
+  id: string
+  view_id: string
+  author_id: string
+  text: string
+  created_at: Instant
+}
+type ReportFollowTable = { view_id: string; user_id: string }
 
 type MailTable = {
   id: string

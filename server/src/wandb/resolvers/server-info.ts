@@ -3,7 +3,7 @@ import type { Resolvers } from '../graphql.ts'
 
 /**
  * What this server can do beyond the oldest protocol; a name that is absent is off.
- * Off on purpose: EXPAND_DEFINED_METRIC_GLOBS (the client expands), automations and sweep filters.
+ * Off on purpose: EXPAND_DEFINED_METRIC_GLOBS (the client expands) and sweep filters.
  */
 const features = [
   'STRUCTURED_CONSOLE_LOGS',
@@ -24,6 +24,13 @@ const features = [
   'ARTIFACT_DIGEST_ALGORITHM',
   'ARTIFACT_REGISTRY_SEARCH',
   'INCLUDE_ARTIFACT_TYPES_IN_REGISTRY_CREATION',
+  'QUERY_AUTOMATIONS_ON_ENTITY',
+  'AUTOMATION_SCOPE_ENTITY',
+  'AUTOMATION_EVENT_RUN_METRIC',
+  'AUTOMATION_EVENT_RUN_METRIC_CHANGE',
+  'AUTOMATION_EVENT_RUN_METRIC_ZSCORE',
+  'AUTOMATION_EVENT_RUN_STATE',
+  'AUTOMATION_ACTION_NO_OP',
 ]
 
 /** Both must be version strings: `wandb verify` ends on null, and image lists need a high maximum. */
