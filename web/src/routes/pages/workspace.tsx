@@ -23,7 +23,7 @@ import { isNotFound } from '../../lib/client.ts'
 import { useRefusal, useTeam } from '../../lib/me.ts'
 import { useTheme } from '../../lib/theme.ts'
 import { EmptyState, Problem, SkeletonRows } from '../../ui/feedback.tsx'
-import { FolderIcon, SweepIcon, TableIcon } from '../../ui/icons.tsx'
+import { FileIcon, FolderIcon, SweepIcon, TableIcon } from '../../ui/icons.tsx'
 import { Segmented } from '../../ui/tabs.tsx'
 import { NotFound } from '../page-states.tsx'
 import { present } from '../search.ts'
@@ -156,6 +156,9 @@ function TableLink({ team, project }: { team: string; project: string }) {
     <>
       <Link to="/$team/$project/artifacts" params={{ team, project }} className={look}>
         <FolderIcon /> Artifacts
+      </Link>
+      <Link to="/$team/$project/reports" params={{ team, project }} className={look}>
+        <FileIcon /> Reports
       </Link>
       <Link
         to="/$team/$project/table"
