@@ -66,7 +66,11 @@ test('a panel grid tells its experiments and panels, and what it does not know',
         ],
         panelBankSectionConfig: {
           panels: [
-            { __id__: 'a', viewType: 'Run History Line Plot', config: { chartTitle: 'L', xAxis: '_step', metrics: ['loss', 7] } },
+            {
+              __id__: 'a',
+              viewType: 'Run History Line Plot',
+              config: { chartTitle: 'L', xAxis: '_step', metrics: ['loss', 7] },
+            },
             { viewType: 'Parallel Coordinates Plot', config: {} },
           ],
         },
@@ -120,7 +124,15 @@ test('what was not edited is written as it came; what was is read back the same'
         },
       ],
       panels: [
-        { id: 'x', kind: 'line', title: 'Loss', metrics: ['loss'], x: 'runtime', markdown: '', viewType: 'Run History Line Plot' },
+        {
+          id: 'x',
+          kind: 'line',
+          title: 'Loss',
+          metrics: ['loss'],
+          x: 'runtime',
+          markdown: '',
+          viewType: 'Run History Line Plot',
+        },
       ],
     },
   ]

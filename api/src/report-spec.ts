@@ -21,7 +21,11 @@ export type ReportPanel = {
   viewType: string
 }
 
-export type ReportFilter = { column: string; op: 'eq' | 'ne' | 'in' | 'gte' | 'lte'; value: string | number | (string | number)[] }
+export type ReportFilter = {
+  column: string
+  op: 'eq' | 'ne' | 'in' | 'gte' | 'lte'
+  value: string | number | (string | number)[]
+}
 
 /** The experiments that a grid shows: those of a project that match, newest first unless told. */
 export type RunSet = {
@@ -177,7 +181,9 @@ function listText(node: Node, depth: number): string {
       const tick = typeof item['checked'] === 'boolean' ? (item['checked'] ? ' [x]' : ' [ ]') : ''
       const parts = list(item['children']).map(objectOf)
       const own = parts.filter(({ type }) => type !== 'list')
-      const below = parts.filter(({ type }) => type === 'list').map((each) => `\n${listText(each, depth + 1)}`)
+      const below = parts
+        .filter(({ type }) => type === 'list')
+        .map((each) => `\n${listText(each, depth + 1)}`)
       return `${'  '.repeat(depth)}${mark}${tick} ${inline(own).replaceAll('\n', ' ')}${below.join('')}`
     })
     .join('\n')
@@ -221,7 +227,9 @@ function panelOf(panel: Node, index: number): ReportPanel {
     id: text(panel['__id__']) || `panel-${index}`,
     kind: viewTypes[viewType] ?? 'unknown',
     title: text(config['chartTitle']) || text(config['title']) || null,
-    metrics: list(config['metrics']).filter((each): each is string => typeof each === 'string').slice(0, 50),
+    metrics: list(config['metrics'])
+      .filter((each): each is string => typeof each === 'string')
+      .slice(0, 50),
     x: axisOf(text(config['xAxis'])),
     markdown: text(config['value']),
     viewType,
@@ -323,7 +331,10 @@ function keyOf(column: string): object {
   if (column.startsWith('summary.')) return { section: 'summary', name: column.slice(8) }
   if (column.startsWith('config.')) return { section: 'config', name: `${column.slice(7)}.value` }
   if (column === 'tags') return { section: 'tags', name: '__ALL__' }
-  return { section: 'run', name: Object.keys(runColumns).find((name) => runColumns[name] === column) ?? column }
+  return {
+    section: 'run',
+    name: Object.keys(runColumns).find((name) => runColumns[name] === column) ?? column,
+  }
 }
 
 function gridNode({ runSets, panels }: Extract<ReportBlock, { kind: 'panels' }>): object {
@@ -358,7 +369,15 @@ function gridNode({ runSets, panels }: Extract<ReportBlock, { kind: 'panels' }>)
         state: 0,
         settings: { autoOrganizePrefix: 2, showEmptySections: false, sortAlphabetically: false },
         sections: [
-          { name: 'Hidden Panels', isOpen: false, type: 'flow', flowConfig: flow, sorted: 0, localPanelSettings, panels: [] },
+          {
+            name: 'Hidden Panels',
+            isOpen: false,
+            type: 'flow',
+            flowConfig: flow,
+            sorted: 0,
+            localPanelSettings,
+            panels: [],
+          },
         ],
       },
       panelBankSectionConfig: {
@@ -376,7 +395,13 @@ function gridNode({ runSets, panels }: Extract<ReportBlock, { kind: 'panels' }>)
 }
 
 function panelNode(panel: ReportPanel, index: number): object {
-  const names = { line: 'Run History Line Plot', bar: 'Bar Chart', scalar: 'Scalar Chart', compare: 'Run Comparer', text: 'Markdown Panel' } as const
+  const names = {
+    line: 'Run History Line Plot',
+    bar: 'Bar Chart',
+    scalar: 'Scalar Chart',
+    compare: 'Run Comparer',
+    text: 'Markdown Panel',
+  } as const
   const viewType = panel.kind === 'unknown' ? panel.viewType : names[panel.kind]
   const title = panel.title ? { chartTitle: panel.title } : {}
   const xAxis = Object.keys(axes).find((name) => name.startsWith('_') && axes[name] === panel.x) ?? panel.x

@@ -71,7 +71,12 @@ const tags = ['reports']
 
 export const reports = {
   list: endpoint
-    .route({ method: 'GET', path: '/projects/{team}/{project}/reports', summary: 'Reports of a project', tags })
+    .route({
+      method: 'GET',
+      path: '/projects/{team}/{project}/reports',
+      summary: 'Reports of a project',
+      tags,
+    })
     .input(inProject)
     .output(z.array(ReportSummary)),
   create: endpoint
@@ -107,7 +112,12 @@ export const reports = {
     )
     .output(Report),
   discard: endpoint
-    .route({ method: 'DELETE', path: '/reports/{reportId}/draft', summary: 'Forget what is not published', tags })
+    .route({
+      method: 'DELETE',
+      path: '/reports/{reportId}/draft',
+      summary: 'Forget what is not published',
+      tags,
+    })
     .input(one)
     .output(Report),
   share: endpoint
@@ -124,7 +134,12 @@ export const reports = {
     .input(one)
     .output(Ok),
   follow: endpoint
-    .route({ method: 'PUT', path: '/reports/{reportId}/follow', summary: 'Hear of comments and news, or not', tags })
+    .route({
+      method: 'PUT',
+      path: '/reports/{reportId}/follow',
+      summary: 'Hear of comments and news, or not',
+      tags,
+    })
     .input(one.extend({ follow: z.boolean() }))
     .output(Ok),
   comments: endpoint
@@ -145,7 +160,12 @@ export const reports = {
     .input(one.extend({ commentId: Id }))
     .output(Ok),
   links: endpoint
-    .route({ method: 'GET', path: '/reports/{reportId}/links', summary: 'Links with which anybody reads it', tags })
+    .route({
+      method: 'GET',
+      path: '/reports/{reportId}/links',
+      summary: 'Links with which anybody reads it',
+      tags,
+    })
     .input(one)
     .output(z.array(ReportLink)),
   createLink: endpoint
@@ -153,7 +173,12 @@ export const reports = {
     .input(one)
     .output(ReportLink),
   revokeLink: endpoint
-    .route({ method: 'DELETE', path: '/reports/{reportId}/links/{linkId}', summary: 'End a share link', tags })
+    .route({
+      method: 'DELETE',
+      path: '/reports/{reportId}/links/{linkId}',
+      summary: 'End a share link',
+      tags,
+    })
     .input(one.extend({ linkId: Id }))
     .output(Ok),
   shared: endpoint

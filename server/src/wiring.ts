@@ -154,7 +154,17 @@ export async function wire(engines: Engines, options: WiringOptions) {
     webFolder: options.webFolder ?? fileURLToPath(new URL('../../web/dist', import.meta.url)),
     ready: engines.ready,
     edges: [
-      wandbEdge({ access, teams, experiments, sweeps, artifacts, alerts, reports, authenticate, log: options.log }),
+      wandbEdge({
+        access,
+        teams,
+        experiments,
+        sweeps,
+        artifacts,
+        alerts,
+        reports,
+        authenticate,
+        log: options.log,
+      }),
       artifactFileRoutes({ artifacts, authenticate }),
       datastoreByteRoutes({ datastores, authenticate }),
       auditFileRoutes({ teams, authenticate }),

@@ -41,7 +41,12 @@ describe.skipIf(!python)('the client', () => {
       { person: member, role: 'member' },
       { person: viewer, role: 'viewer' },
     ])
-    await admin.api.alerts.createChannel({ team: slug, name: 'room', kind: 'slack', target: `${hooks.url}/room` })
+    await admin.api.alerts.createChannel({
+      team: slug,
+      name: 'room',
+      kind: 'slack',
+      target: `${hooks.url}/room`,
+    })
     const env = { TEAM: slug, HOOK: `${hooks.url}/hook` }
     const kept = await script(
       admin.key,
@@ -174,18 +179,16 @@ print("REPORT", again.id, url)
     const listed = await mate.api.reports.list({ team: slug, project: 'written' })
     expect(listed.map(({ title }) => title)).toEqual(['Found more'])
     const report = await mate.api.reports.get({ reportId: listed[0]!.id })
-    expect(readReport(report.spec).map((block) => (block.kind === 'text' ? block.markdown : block.kind))).toEqual([
-      '# Head',
-      'some \\*text\\*',
-      '**bold**',
-      'panels',
-      'the end',
-    ])
+    expect(
+      readReport(report.spec).map((block) => (block.kind === 'text' ? block.markdown : block.kind)),
+    ).toEqual(['# Head', 'some \\*text\\*', '**bold**', 'panels', 'the end'])
     const token = new URL(url!).searchParams.get('accessToken')!.split('.')[1]!
     const anybody = apiOf('')
     const panels = await anybody.reports.sharedPanels({ token, block: 3 })
     expect(panels.curves).toMatchObject([{ key: 'loss', y: [2, 1] }])
-    await expect(stranger.api.reports.get({ reportId: report.id })).rejects.toMatchObject({ code: 'not_found' })
+    await expect(stranger.api.reports.get({ reportId: report.id })).rejects.toMatchObject({
+      code: 'not_found',
+    })
 
     for (const { key } of [mate, stranger]) {
       const tried = await script(

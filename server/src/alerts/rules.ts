@@ -10,7 +10,15 @@ import type { Teams } from '../teams/service.ts'
 import type { Firing } from './firing.ts'
 import type { Notifications } from './notifications.ts'
 import { mailOf } from './sentences.ts'
-import { type Db, findPlace, findRule, listChannels, listRules, presentRule, type StoredRule } from './store.ts'
+import {
+  type Db,
+  findPlace,
+  findRule,
+  listChannels,
+  listRules,
+  presentRule,
+  type StoredRule,
+} from './store.ts'
 
 /** Each costs a look at every line of its team. */
 const rulesMax = 200

@@ -150,7 +150,12 @@ export async function listRecipients(
     .where('u.disabled_at', 'is', null)
   if (userIds) query = query.where('u.id', 'in', userIds)
   const rows = await query.execute()
-  return rows.map((row) => ({ userId: row.id, role: row.role, email: row.email, preferences: row.preferences ?? {} }))
+  return rows.map((row) => ({
+    userId: row.id,
+    role: row.role,
+    email: row.email,
+    preferences: row.preferences ?? {},
+  }))
 }
 
 /** The names of where a project, a team or a rule is. */

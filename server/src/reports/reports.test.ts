@@ -37,7 +37,16 @@ const grid = (of: string | null) =>
     {
       kind: 'panels',
       runSets: [
-        { name: 'All', team: of && team.slug, project: of, search: '', filters: [], unknownFilters: 0, sort: [], enabled: true },
+        {
+          name: 'All',
+          team: of && team.slug,
+          project: of,
+          search: '',
+          filters: [],
+          unknownFilters: 0,
+          sort: [],
+          enabled: true,
+        },
       ],
       panels: [
         { id: 'a', kind: 'line', title: null, metrics: ['loss'], x: 'step', markdown: '', viewType: '' },
@@ -78,7 +87,10 @@ describe('C-14: who may do what', () => {
     const change = { reportId, version, title: 'By mate', description: '', spec: text('Hi'), publish: true }
     await expect(team.mate.reports.save(change)).rejects.toEqual(code('forbidden'))
     await team.member.reports.share({ reportId, share: 'edit' })
-    expect(await team.mate.reports.save(change)).toMatchObject({ title: 'By mate', updatedBy: { username: team.mate.username } })
+    expect(await team.mate.reports.save(change)).toMatchObject({
+      title: 'By mate',
+      updatedBy: { username: team.mate.username },
+    })
     await expect(team.mate.reports.share({ reportId, share: 'none' })).rejects.toEqual(code('forbidden'))
     await expect(team.mate.reports.delete({ reportId })).rejects.toEqual(code('forbidden'))
     await team.admin.reports.delete({ reportId })
@@ -102,12 +114,18 @@ describe('C-14: who may do what', () => {
   })
 
   test('a report of a private project is the project’s', async () => {
-    const { id: reportId } = await team.member.reports.create({ team: team.slug, project: 'other', title: 'Secret', publish: true })
+    const { id: reportId } = await team.member.reports.create({
+      team: team.slug,
+      project: 'other',
+      title: 'Secret',
+      publish: true,
+    })
     await team.mate.reports.follow({ reportId, follow: true })
     await app.db.updateTable('projects').set({ visibility: 'private' }).where('name', '=', 'other').execute()
     await expect(team.mate.reports.get({ reportId })).rejects.toEqual(code('not_found'))
     await team.admin.reports.comment({ reportId, text: 'just among us' })
-    const told = async (person: TestPerson) => (await person.notifications.list({})).items.map((item) => item.text)
+    const told = async (person: TestPerson) =>
+      (await person.notifications.list({})).items.map((item) => item.text)
     expect(await told(team.mate)).not.toContain('just among us')
     expect(await told(team.member)).toContain('just among us')
     await app.db.updateTable('projects').set({ visibility: 'team' }).where('name', '=', 'other').execute()
@@ -135,8 +153,15 @@ describe('drafts', () => {
     const changed = { reportId, title: 'Better', description: '', spec: text('More') }
     const saved = await team.member.reports.save({ ...changed, version: made.version, publish: false })
     expect(saved).toMatchObject({ title: 'Findings', hasDraft: true, draft: { title: 'Better' } })
-    expect(await team.viewer.reports.get({ reportId })).toMatchObject({ title: 'Findings', draft: null, hasDraft: false })
-    expect(await team.member.reports.discard({ reportId })).toMatchObject({ hasDraft: false, title: 'Findings' })
+    expect(await team.viewer.reports.get({ reportId })).toMatchObject({
+      title: 'Findings',
+      draft: null,
+      hasDraft: false,
+    })
+    expect(await team.member.reports.discard({ reportId })).toMatchObject({
+      hasDraft: false,
+      title: 'Findings',
+    })
     const { version } = await team.member.reports.get({ reportId })
     await team.member.reports.save({ ...changed, version, publish: true })
     expect(await team.viewer.reports.get({ reportId })).toMatchObject({ title: 'Better' })
@@ -146,7 +171,14 @@ describe('drafts', () => {
     const made = await aReport()
     const reportId = made.id
     const save = (person: TestPerson, markdown: string) =>
-      person.reports.save({ reportId, version: made.version, title: 'Findings', description: '', spec: text(markdown), publish: true })
+      person.reports.save({
+        reportId,
+        version: made.version,
+        title: 'Findings',
+        description: '',
+        spec: text(markdown),
+        publish: true,
+      })
     await save(team.admin, 'theirs')
     await expect(save(team.member, 'mine')).rejects.toMatchObject({
       code: 'conflict',
@@ -154,7 +186,14 @@ describe('drafts', () => {
     })
     const now = await team.member.reports.get({ reportId })
     expect(readReport(now.spec)).toMatchObject([{ markdown: 'theirs' }])
-    await team.member.reports.save({ reportId, version: now.version, title: 'Findings', description: '', spec: text('mine'), publish: true })
+    await team.member.reports.save({
+      reportId,
+      version: now.version,
+      title: 'Findings',
+      description: '',
+      spec: text('mine'),
+      publish: true,
+    })
   })
 
   test.each([['{'], ['']])('a spec that is no JSON (%s) is refused', async (spec) => {
@@ -173,7 +212,14 @@ test('followers hear of comments and publications, but not of their own', async 
   const mail = await mailServer.mailTo(team.viewer.email)
   expect(mail.html).not.toContain('<img')
   await team.viewer.reports.follow({ reportId, follow: false })
-  await team.member.reports.save({ reportId, version, title: 'News', description: '', spec: text('x'), publish: true })
+  await team.member.reports.save({
+    reportId,
+    version,
+    title: 'News',
+    description: '',
+    spec: text('x'),
+    publish: true,
+  })
   expect(await told(team.mate)).toBe(`${team.member.username} published News`)
   expect(await told(team.viewer)).not.toContain('published News')
 })
@@ -182,7 +228,9 @@ test('comments are taken back by who wrote them, or by who may delete the report
   const { id: reportId } = await aReport()
   const first = await team.viewer.reports.comment({ reportId, text: 'one' })
   const second = await team.viewer.reports.comment({ reportId, text: 'two' })
-  await expect(team.mate.reports.deleteComment({ reportId, commentId: first.id })).rejects.toEqual(code('forbidden'))
+  await expect(team.mate.reports.deleteComment({ reportId, commentId: first.id })).rejects.toEqual(
+    code('forbidden'),
+  )
   await team.viewer.reports.deleteComment({ reportId, commentId: first.id })
   await team.member.reports.deleteComment({ reportId, commentId: second.id })
   expect(await team.viewer.reports.comments({ reportId })).toEqual([])
@@ -202,7 +250,11 @@ describe('share links', () => {
     expect(panels.curves).toMatchObject([{ key: 'loss', y: [2, 1] }])
     await expect(anybody.reports.sharedPanels({ token, block: 0 })).rejects.toEqual(code('not_found'))
     await expect(anybody.reports.get({ reportId })).rejects.toEqual(code('unauthenticated'))
-    const row = await app.db.selectFrom('report_links').selectAll().where('id', '=', link.id).executeTakeFirstOrThrow()
+    const row = await app.db
+      .selectFrom('report_links')
+      .selectAll()
+      .where('id', '=', link.id)
+      .executeTakeFirstOrThrow()
     expect(JSON.stringify(row)).not.toContain(token)
     await team.admin.reports.revokeLink({ reportId, linkId: link.id })
     await expect(anybody.reports.shared({ token })).rejects.toEqual(code('not_found'))
@@ -215,7 +267,14 @@ describe('share links', () => {
     const token = link.url.split('/').at(-1)!
     const anybody = app.clientWith({})
     expect(await anybody.reports.sharedPanels({ token, block: 1 })).toEqual({ rows: [], curves: [] })
-    await team.member.reports.save({ reportId, version, title: 'Draft', description: '', spec: text('hush'), publish: false })
+    await team.member.reports.save({
+      reportId,
+      version,
+      title: 'Draft',
+      description: '',
+      spec: text('hush'),
+      publish: false,
+    })
     expect((await anybody.reports.shared({ token })).spec).not.toContain('hush')
     const draft = await aReport(team.member, { publish: false })
     await expect(team.member.reports.createLink({ reportId: draft.id })).rejects.toEqual(code('conflict'))

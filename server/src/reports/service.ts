@@ -74,9 +74,20 @@ export function createReports(deps: ReportsDeps) {
     actor: Actor,
     team: string,
     project: string,
-    input: { title: string; description: string; spec?: string | undefined; publish: boolean; name?: string; kind?: ViewKind },
+    input: {
+      title: string
+      description: string
+      spec?: string | undefined
+      publish: boolean
+      name?: string
+      kind?: ViewKind
+    },
   ): Promise<Report> {
-    const place = await access.allowed(actor, 'report:create', ownedBy(actor, teams.findProjectGuard(team, project)))
+    const place = await access.allowed(
+      actor,
+      'report:create',
+      ownedBy(actor, teams.findProjectGuard(team, project)),
+    )
     if (actor.userId === null) throw new GridError('forbidden', 'Reports belong to people.')
     const spec = checkSpec(input.spec ?? writeReport([{ kind: 'text', markdown: '' }]))
     const id = newId(clock.now().getTime())
@@ -317,7 +328,9 @@ export function createReports(deps: ReportsDeps) {
       .filter(({ user_id }) => user_id !== actor.userId)
       .filter(
         ({ user_id, role }) =>
-          place?.visibility !== 'private' || role === 'admin' || [place.ownerId, place.keptById].includes(user_id),
+          place?.visibility !== 'private' ||
+          role === 'admin' ||
+          [place.ownerId, place.keptById].includes(user_id),
       )
       .map(({ user_id }) => user_id)
   }
@@ -331,7 +344,8 @@ export function createReports(deps: ReportsDeps) {
 
   async function createLink(actor: Actor, id: string): Promise<ReportLink> {
     const { view, guard } = await found(actor, id, 'report:edit')
-    if (!view.isPublished) throw new GridError('conflict', 'Publish the report first: a link shows what is published.')
+    if (!view.isPublished)
+      throw new GridError('conflict', 'Publish the report first: a link shows what is published.')
     if ((await linksOf(view, actor.origin)).length >= linksMax)
       throw new GridError('conflict', `A report has ${linksMax} links at most; end one first.`)
     const linkId = newId(clock.now().getTime())
@@ -429,11 +443,7 @@ export function createReports(deps: ReportsDeps) {
     const view = await findByToken(db, hashOf(token))
     if (!view?.isPublished) throw new GridError('not_found', 'This link is not valid, or was ended')
     const place = await teams.findProjectGuard(view.team, view.project)
-    await access.allowed(
-      actor,
-      'link:open',
-      place && { ...guardIn(place, view), openedByLink: true },
-    )
+    await access.allowed(actor, 'link:open', place && { ...guardIn(place, view), openedByLink: true })
     return { view }
   }
 
@@ -454,10 +464,14 @@ export function createReports(deps: ReportsDeps) {
     const views = await listViews(db, project.id, kind, filter.name)
     const seen = await Promise.all(
       views.map(async (view) =>
-        view.isPublished || (await access.permits(actor, 'report:edit', guardIn(project, view))) ? [view] : [],
+        view.isPublished || (await access.permits(actor, 'report:edit', guardIn(project, view)))
+          ? [view]
+          : [],
       ),
     )
-    return seen.flat().filter((view) => filter.published === undefined || view.isPublished === filter.published)
+    return seen
+      .flat()
+      .filter((view) => filter.published === undefined || view.isPublished === filter.published)
   }
 
   /** A view, if the actor may see it. */
@@ -626,7 +640,8 @@ function personOf(actor: Actor): string {
 }
 
 function isOwn(set: RunSet, view: StoredView): boolean {
-  const same = (given: string | null, own: string) => given === null || given.toLowerCase() === own.toLowerCase()
+  const same = (given: string | null, own: string) =>
+    given === null || given.toLowerCase() === own.toLowerCase()
   return same(set.team, view.team) && same(set.project, view.project)
 }
 

@@ -97,7 +97,10 @@ function checked(condition: object): AlertCondition {
   const parsed = AlertCondition.safeParse(condition)
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
-  throw new GridError('invalid', `The event cannot be: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`)
+  throw new GridError(
+    'invalid',
+    `The event cannot be: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`,
+  )
 }
 
 function nested(given: unknown, label: string): Record<string, unknown> {
@@ -113,7 +116,10 @@ const sections: [prefix: string, theirs: (key: string) => string][] = [
 const fields: Record<string, string> = { slug: 'name', name: 'display_name', creator: 'username' }
 
 /** @returns undefined for rules that the client has no words for. */
-export function eventOf({ condition, filters }: RuleEvent): { eventType: string; filter: string } | undefined {
+export function eventOf({
+  condition,
+  filters,
+}: RuleEvent): { eventType: string; filter: string } | undefined {
   const run_filter = JSON.stringify({ $and: filters.map(filterOf) })
   const nameOf = (value: string | null, names: Record<string, string>) =>
     Object.keys(names).find((name) => names[name] === value) ?? null
@@ -172,7 +178,10 @@ function event(eventType: string, filter: object): { eventType: string; filter: 
 }
 
 function filterOf({ column, op, value }: Filter): object {
-  const [prefix, theirs] = sections.find(([each]) => column.startsWith(each)) ?? ['', (key: string) => fields[key] ?? key]
+  const [prefix, theirs] = sections.find(([each]) => column.startsWith(each)) ?? [
+    '',
+    (key: string) => fields[key] ?? key,
+  ]
   const key = theirs(column.slice(prefix.length))
   if (op === 'exists' || op === 'missing') return { [key]: { $exists: op === 'exists' } }
   return { [key]: { [`$${op}`]: value } }

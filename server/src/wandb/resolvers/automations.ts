@@ -35,13 +35,7 @@ const levels = { INFO: 'info', WARN: 'warn', ERROR: 'error' } as const
 /** The client's automations have no wait time. */
 const waitSeconds = 24 * 60 * 60
 
-export function automationResolvers({
-  alerts,
-  places,
-}: {
-  alerts: Alerts
-  places: Places
-}): Resolvers {
+export function automationResolvers({ alerts, places }: { alerts: Alerts; places: Places }): Resolvers {
   /** Rules of a team that the client has words for, as everybody in it sees them. */
   async function triggersOf(actor: Actor, team: string, project?: string): Promise<Trigger[]> {
     const rules = (await readable(alerts.rules.list(actor, team))) ?? []
@@ -56,7 +50,11 @@ export function automationResolvers({
     return channels.filter(({ kind }) => kind !== 'email').map((channel) => ({ ...channel, team }))
   }
 
-  async function scopeOf(actor: Actor, type: string, id: string): Promise<{ team: string; project: string | null }> {
+  async function scopeOf(
+    actor: Actor,
+    type: string,
+    id: string,
+  ): Promise<{ team: string; project: string | null }> {
     if (type === 'ARTIFACT_COLLECTION')
       throw new GridError('invalid', 'Automations of this server watch runs, and not artifacts')
     const uuid = readStorageId(type === 'PROJECT' ? 'Project' : 'Entity', id)
@@ -123,7 +121,8 @@ export function automationResolvers({
       },
       async updateFilterTrigger(_: unknown, { input }: { input: TriggerInput & { id: string } }, { actor }) {
         const { rule, team } = await ruleOf(actor, input.id)
-        const scope = input.scopeID && input.scopeType ? await scopeOf(actor, input.scopeType, input.scopeID) : undefined
+        const scope =
+          input.scopeID && input.scopeType ? await scopeOf(actor, input.scopeType, input.scopeID) : undefined
         if (scope && scope.team !== team) throw new GridError('invalid', 'An automation stays in its team')
         const changed = await alerts.rules.change(actor, team, rule.id, {
           ...(input.name == null ? {} : { name: input.name }),
@@ -180,7 +179,9 @@ export function automationResolvers({
       description: ({ rule }: Trigger) => rule.description,
       enabled: ({ rule }: Trigger) => rule.enabled,
       scope: ({ rule, team }: Trigger, _: unknown, { actor }) =>
-        rule.project === null ? places.findEntity(actor, team) : places.findProject(actor, team, rule.project),
+        rule.project === null
+          ? places.findEntity(actor, team)
+          : places.findProject(actor, team, rule.project),
       triggeringCondition: ({ rule }: Trigger) => eventOf(rule),
       async triggeredAction({ rule, team }: Trigger, _: unknown, { actor }) {
         const [channel] = (await channelsOf(actor, team)).filter(({ id }) => rule.channelIds.includes(id))
@@ -200,7 +201,8 @@ export function automationResolvers({
             : 'GenericWebhookTriggeredAction',
     },
     Integration: {
-      __resolveType: ({ kind }: Channel) => (kind === 'slack' ? 'SlackIntegration' : 'GenericWebhookIntegration'),
+      __resolveType: ({ kind }: Channel) =>
+        kind === 'slack' ? 'SlackIntegration' : 'GenericWebhookIntegration',
     },
     NotificationTriggeredAction: {
       integration: ({ channel }: { channel: Channel }) => channel,

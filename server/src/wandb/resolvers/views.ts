@@ -46,7 +46,8 @@ export function viewResolvers({ reports, places }: { reports: Reports; places: P
       const view = (await reports.findStored(actor, existing.id))!
       return { view: publish || !view.draft ? view : { ...view, ...view.draft }, inserted: false }
     }
-    if (!input.entityName || !input.projectName) throw new GridError('invalid', 'Name the entity and the project')
+    if (!input.entityName || !input.projectName)
+      throw new GridError('invalid', 'Name the entity and the project')
     const made = await reports.create(actor, input.entityName, input.projectName, {
       title: input.displayName || 'Untitled',
       description: input.description ?? '',
@@ -111,7 +112,12 @@ export function viewResolvers({ reports, places }: { reports: Reports; places: P
     Project: {
       async allViews(
         { teamSlug, name }: { teamSlug: string; name: string },
-        { viewType, viewName, userName, ...page }: PageArguments & { viewType?: string; viewName?: string; userName?: string },
+        {
+          viewType,
+          viewName,
+          userName,
+          ...page
+        }: PageArguments & { viewType?: string; viewName?: string; userName?: string },
         { actor },
       ) {
         const kind = kinds[viewType ?? 'runs']
@@ -129,9 +135,16 @@ export function viewResolvers({ reports, places }: { reports: Reports; places: P
     View: {
       id: ({ id }: StoredView) => storageId('View', id),
       type: ({ kind, isPublished }: StoredView) =>
-        kind === 'report' ? (isPublished ? 'runs' : 'runs/draft') : kind === 'workspace' ? 'project-view' : 'run-view',
+        kind === 'report'
+          ? isPublished
+            ? 'runs'
+            : 'runs/draft'
+          : kind === 'workspace'
+            ? 'project-view'
+            : 'run-view',
       displayName: ({ title }: StoredView) => title,
-      project: ({ team, project }: StoredView, _: unknown, { actor }) => places.findProject(actor, team, project),
+      project: ({ team, project }: StoredView, _: unknown, { actor }) =>
+        places.findProject(actor, team, project),
       user: ({ createdBy }: StoredView) => createdBy,
       async accessTokens(view: StoredView, _: unknown, { actor }) {
         const links = await reports.links(actor, view.id).catch((error: unknown) => {
