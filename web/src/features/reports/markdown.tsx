@@ -37,7 +37,7 @@ const headings = [
 function block(token: Token): ReactNode {
   switch (token.type) {
     case 'heading': {
-      const { depth, tokens = [] } = token as Tokens.Heading
+      const { depth, tokens } = token as Tokens.Heading
       // The page has one first heading: the title.
       const Heading = `h${Math.min(6, depth + 1)}` as 'h2'
       return <Heading className={headings[depth - 1]}>{inline(tokens)}</Heading>
@@ -185,7 +185,7 @@ function span(token: Token): ReactNode {
 
 /** The address if it leads to the web, to somebody's mail, or to a page here. */
 export function safeLink(href: string): string | undefined {
-  if (/^#/.test(href)) return href
+  if (href.startsWith('#')) return href
   const url = URL.canParse(href, location.origin) ? new URL(href, location.origin) : undefined
   return url && ['http:', 'https:', 'mailto:'].includes(url.protocol) ? url.href : undefined
 }

@@ -36,7 +36,7 @@ export function Panels({
   experimentLink?: (row: PanelData['rows'][number]) => React.ReactNode
 }) {
   const theme = useTheme()
-  const hover = useMemo(createHoverSync, [])
+  const hover = useMemo(() => createHoverSync(), [])
   const colours = useMemo(() => {
     const ids = (data?.rows ?? [])
       .toSorted((a, b) => a.createdAt.localeCompare(b.createdAt))

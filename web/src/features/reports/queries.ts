@@ -47,11 +47,11 @@ async function panelData(block: Grid, own: Place): Promise<PanelData> {
   const rows = [...new Map(answers.flatMap((answer) => answer.rows).map((row) => [row.id, row])).values()]
   const lines = block.panels.filter(({ kind }) => kind === 'line')
   const curves = await Promise.all(
-    [...new Set(lines.map(({ x }) => x))].map((x) => {
+    [...new Set(lines.map(({ x }) => x))].map(async (x) => {
       const wanted = [...new Set(lines.filter((line) => line.x === x).flatMap(({ metrics }) => metrics))]
       return rows.length === 0 || wanted.length === 0
         ? []
-        : grid.experiments.curves({
+        : await grid.experiments.curves({
             experimentIds: rows.map(({ id }) => id),
             keys: wanted,
             x,
