@@ -151,8 +151,6 @@ function failed(
  */
 const spokenStatuses: Record<string, (status: number) => boolean> = {
   upsertBucket: () => true,
-  // Of a name that is taken the client fetches the other, or says so.
-  createFilterTrigger: (status) => status === 409,
   agentHeartbeat: (status) => status === 404,
 }
 
