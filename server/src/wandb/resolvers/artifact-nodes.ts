@@ -63,7 +63,7 @@ export function fileNode(file: ArtifactFile, origin: string) {
     digest: file.digest,
     updatedAt: artifact.committedAt,
     storagePath: stored
-      ? `artifacts/${artifact.collection.projectNumber}/${artifact.id}/${md5HexOf(file.digest)}`
+      ? `wandb_artifacts/${artifact.collection.projectNumber}/${artifact.id}/${md5HexOf(file.digest)}`
       : null,
     uploadMultipartUrls: null,
     artifact,
