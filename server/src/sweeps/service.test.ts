@@ -54,6 +54,24 @@ describe('who may', () => {
     expect(await stateOf(sweep)).toBe('running')
   })
 
+  test('a private project keeps its sweeps to its owner and the admins', async () => {
+    const sweep = await bench.aSweep(team.member, grid([1]))
+    const setVisibility = (visibility: 'team' | 'private') =>
+      bench.db
+        .updateTable('projects')
+        .set({ visibility, created_by: team.member.userId })
+        .where('id', '=', sweep.projectId)
+        .execute()
+    await setVisibility('private')
+    try {
+      expect(await bench.sweeps.find(team.viewer, bench.refOf(sweep))).toBeUndefined()
+      expect(await bench.sweeps.findById(team.viewer, sweep.id)).toBeUndefined()
+      expect(await bench.sweeps.find(team.member, bench.refOf(sweep))).toBeDefined()
+    } finally {
+      await setVisibility('team')
+    }
+  })
+
   test('viewers look on', async () => {
     const sweep = await bench.aSweep(team.member, grid([1]))
     const ref = bench.refOf(sweep)

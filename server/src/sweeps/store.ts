@@ -18,6 +18,8 @@ type SweepRow = {
   policy_preset: string
   policy_overrides: TeamRules['policy_overrides']
   team_kind: TeamRules['kind']
+  project_visibility: 'team' | 'private'
+  project_owner_id: string | null
   slug: string
   name: string | null
   description: string | null
@@ -40,6 +42,7 @@ type SweepRow = {
 const sweepColumns = sql`
   s.id, s.project_id, p.name as project_name, s.team_id, t.slug as team_slug,
   t.policy_preset, t.policy_overrides, t.kind as team_kind,
+  p.visibility as project_visibility, p.created_by as project_owner_id,
   s.slug, s.name, s.description, s.state, s.config, s.config_text, s.seed, s.controller, s.exhausted_at,
   c.id as creator_id, c.username as creator_username, c.name as creator_name, s.via_user_id as via_id,
   s.created_at, s.updated_at, s.heartbeat_at, s.ended_at`
@@ -106,7 +109,7 @@ export async function exhaustedSweeps(db: Db, limit: number): Promise<StoredSwee
 function sweepOf(row: SweepRow): StoredSweep {
   return {
     id: row.id,
-    ...rulesOf(row),
+    ...guardOf(row),
     ownerId: row.creator_id,
     createdById: row.via_id,
     kind: 'sweep',
@@ -131,9 +134,20 @@ function sweepOf(row: SweepRow): StoredSweep {
   }
 }
 
-function rulesOf(row: Pick<SweepRow, 'team_id' | 'policy_preset' | 'policy_overrides' | 'team_kind'>) {
-  const { team_id, policy_preset, policy_overrides, team_kind } = row
-  return { teamId: team_id, teamRules: { policy_preset, policy_overrides, kind: team_kind } }
+/** A private project keeps its sweeps and their agents private with it. */
+function guardOf(
+  row: Pick<
+    SweepRow,
+    'team_id' | 'policy_preset' | 'policy_overrides' | 'team_kind' | 'project_visibility' | 'project_owner_id'
+  >,
+) {
+  const { team_id, policy_preset, policy_overrides, team_kind, project_visibility, project_owner_id } = row
+  return {
+    teamId: team_id,
+    teamRules: { policy_preset, policy_overrides, kind: team_kind },
+    visibility: project_visibility,
+    keptById: project_owner_id,
+  }
 }
 
 export type NewSweep = {
@@ -226,15 +240,19 @@ type AgentRow = {
   policy_preset: string
   policy_overrides: TeamRules['policy_overrides']
   team_kind: TeamRules['kind']
+  project_visibility: 'team' | 'private'
+  project_owner_id: string | null
   trials: number
 }
 
 async function selectAgents(db: Db, where: RawBuilder<unknown>, rest: RawBuilder<unknown> = sql``) {
   const { rows } = await sql<AgentRow>`
     select a.*, u.username, u.name as user_name, s.team_id, t.policy_preset, t.policy_overrides, t.kind as team_kind,
+      p.visibility as project_visibility, p.created_by as project_owner_id,
       (select count(*) from sweep_trials x where x.agent_id = a.id) as trials
     from sweep_agents a
     join sweeps s on s.id = a.sweep_id
+    join projects p on p.id = s.project_id
     join teams t on t.id = s.team_id
     join users u on u.id = a.user_id
     where ${where} ${rest}`.execute(db)
@@ -244,7 +262,7 @@ async function selectAgents(db: Db, where: RawBuilder<unknown>, rest: RawBuilder
 function agentOf(row: AgentRow): StoredAgent {
   return {
     id: row.id,
-    ...rulesOf(row),
+    ...guardOf(row),
     ownerId: row.user_id,
     createdById: row.via_user_id,
     kind: 'agent',
