@@ -44,7 +44,7 @@ const refused: Record<string, RegExp> = {
 
 /** Parts of answers that are null or empty here, so nothing below them is asked. */
 const unreached =
-  /^(__\w+|RampFeatureFlag|UploadMultipartUrls|UploadUrlPart|CompleteMultipartUpload\w+|RewindRunPayload|TagEdge|ArtifactEdge|ProjectTeamMember|Organization)\.|^User\.organizations$|^Member\.role$/
+  /^(__\w+|RampFeatureFlag|UploadMultipartUrls|UploadUrlPart|CompleteMultipartUpload\w+|RewindRunPayload|TagEdge|ArtifactEdge|QueueJobTriggeredAction|TriggerRunQueue|ARIATriggeredAction|ProjectTeamMember|Organization)\.|^User\.organizations$|^Member\.role$/
 
 /** Changes after which their world is of no use to others. */
 const wrecking = /delete|rename|unlink|move|(?:Sequence|Collection)Type|commit|RunState/i
@@ -75,6 +75,7 @@ beforeAll(async () => {
       }
     }
   }
+  await someAutomations()
   for (const python of pythons) {
     if (!python) continue
     for (const document of await clientDocuments(python))
@@ -105,6 +106,22 @@ async function ask(text: string, variables: Record<string, unknown>) {
     contextValue: { actor, shared: false },
     fieldResolver: strict,
   })
+}
+
+/** One of each kind that the client knows: to Slack, to a webhook, to nobody. */
+async function someAutomations(): Promise<void> {
+  const to = { team: team.slug, target: 'https://hooks.example.org/x' }
+  const slack = await team.admin.alerts.createChannel({ ...to, name: 'slack', kind: 'slack' })
+  const webhook = await team.admin.alerts.createChannel({ ...to, name: 'hook', kind: 'webhook' })
+  for (const [index, channelIds] of [[slack.id], [webhook.id], []].entries()) {
+    await team.admin.alerts.createRule({
+      team: team.slug,
+      name: `rule ${index}`,
+      condition: { kind: 'threshold', metric: 'loss', operator: 'gt', value: 100 },
+      audience: 'nobody',
+      channelIds,
+    })
+  }
 }
 
 let worlds = 0
