@@ -23,7 +23,6 @@ import { isNotFound } from '../../lib/client.ts'
 import { useRefusal, useTeam } from '../../lib/me.ts'
 import { useTheme } from '../../lib/theme.ts'
 import { EmptyState, Problem, SkeletonRows } from '../../ui/feedback.tsx'
-import { FileIcon, FolderIcon, SweepIcon, TableIcon } from '../../ui/icons.tsx'
 import { Segmented } from '../../ui/tabs.tsx'
 import { NotFound } from '../page-states.tsx'
 import { present } from '../search.ts'
@@ -78,7 +77,7 @@ export function WorkspacePage() {
   const colours = new Map(drawn.map((each) => [each.slug, each.colour]))
   return (
     <div className="flex h-[calc(100dvh-2.75rem)] min-h-0 flex-col md:flex-row">
-      <div className="flex items-center gap-2 border-b border-line bg-surface px-3 py-1.5 md:hidden">
+      <div className="flex flex-wrap items-center gap-x-2 border-b border-line bg-surface px-3 py-1.5 md:hidden">
         <Segmented
           label="View"
           value={side}
@@ -88,20 +87,18 @@ export function WorkspacePage() {
             { value: 'list', label: `Experiments ${firstPage.data?.total ?? ''}` },
           ]}
         />
-        <SweepsLink team={ref.team} project={ref.project} />
-        <TableLink team={ref.team} project={ref.project} />
+        <ProjectLinks team={ref.team} project={ref.project} />
       </div>
       <aside
         aria-label="Experiments"
         className={`min-h-0 w-full flex-col border-r border-line bg-surface md:flex md:w-72 md:shrink-0 xl:w-80 ${side === 'list' ? 'flex flex-1' : 'hidden'}`}
       >
         <div className="flex flex-col gap-2 p-3 pb-2">
-          <div className="hidden items-center md:flex">
-            <h1 className="min-w-0 truncate text-[15px] font-semibold" title={ref.project}>
+          <div className="hidden flex-col gap-1 md:flex">
+            <h1 className="truncate text-[15px] font-semibold" title={ref.project}>
               {ref.project}
             </h1>
-            <SweepsLink team={ref.team} project={ref.project} />
-            <TableLink team={ref.team} project={ref.project} />
+            <ProjectLinks team={ref.team} project={ref.project} />
           </div>
           <ListControls view={search} change={change} columns={columns.data ?? []} />
         </div>
@@ -148,39 +145,27 @@ export function WorkspacePage() {
   )
 }
 
-function TableLink({ team, project }: { team: string; project: string }) {
+/** The other pages of the project. The table keeps what the list is narrowed to. */
+function ProjectLinks({ team, project }: { team: string; project: string }) {
   const { q, where, sort } = route.useSearch()
+  const params = { team, project }
   const look =
-    'inline-flex h-7 shrink-0 items-center gap-1.5 rounded-md px-2 text-[13px] text-ink-soft hover:bg-hover hover:text-ink'
+    'inline-flex h-7 shrink-0 items-center rounded-md px-1.5 text-[13px] text-ink-soft hover:bg-hover hover:text-ink'
   return (
-    <>
-      <Link to="/$team/$project/artifacts" params={{ team, project }} className={look}>
-        <FolderIcon /> Artifacts
+    <nav aria-label="Project" className="-ml-1.5 flex flex-wrap">
+      <Link to="/$team/$project/table" params={params} search={present({ q, where, sort })} className={look}>
+        Table
       </Link>
-      <Link to="/$team/$project/reports" params={{ team, project }} className={look}>
-        <FileIcon /> Reports
+      <Link to="/$team/$project/sweeps" params={params} className={look}>
+        Sweeps
       </Link>
-      <Link
-        to="/$team/$project/table"
-        params={{ team, project }}
-        search={present({ q, where, sort })}
-        className={look}
-      >
-        <TableIcon /> Table
+      <Link to="/$team/$project/artifacts" params={params} className={look}>
+        Artifacts
       </Link>
-    </>
-  )
-}
-
-function SweepsLink({ team, project }: { team: string; project: string }) {
-  return (
-    <Link
-      to="/$team/$project/sweeps"
-      params={{ team, project }}
-      className="ml-auto inline-flex h-7 shrink-0 items-center gap-1.5 rounded-md px-2 text-[13px] text-ink-soft hover:bg-hover hover:text-ink"
-    >
-      <SweepIcon /> Sweeps
-    </Link>
+      <Link to="/$team/$project/reports" params={params} className={look}>
+        Reports
+      </Link>
+    </nav>
   )
 }
 
