@@ -18,7 +18,7 @@ const slow = [
 /** Tests that start a whole server take seconds before they begin, so they are left to `npm test` as well. */
 async function startingServers() {
   const found = []
-  for (const workspace of ['api', 'server', 'web', 'cli'])
+  for (const workspace of ['api', 'server', 'web', 'cli', 'agent'])
     for (const name of await readdir(join(root, workspace, 'src'), { recursive: true })) {
       if (!/\.test\.tsx?$/.test(name)) continue
       const path = join(workspace, 'src', name)

@@ -20,6 +20,8 @@ const reports = 'server/src/reports/service.ts'
 const mayImport: Record<string, string[]> = {
   'api/': [],
   'cli/': ['api/', 'cli/package.json'],
+  // What stands on a node speaks to the server over HTTP alone.
+  'agent/': ['api/'],
 
   // Slices form one stack: each uses those below it, through their service.
   'server/src/reports/': [...slice, alerts, experiments, teams],
@@ -132,7 +134,7 @@ function pattern(name: string): RegExp {
 /** All imports of what ships; tests may import what they test with. */
 async function imports(): Promise<[from: string, to: string][]> {
   const found: [string, string][] = []
-  for (const workspace of ['api', 'server', 'cli', 'web']) {
+  for (const workspace of ['api', 'server', 'cli', 'web', 'agent']) {
     for (const name of await readdir(join(rootFolder, workspace, 'src'), { recursive: true })) {
       const from = posix.join(workspace, 'src', name)
       if (!/\.tsx?$/.test(name) || /(?:\.test\.tsx?|\/testing(?:-setup)?\.ts|\.contract\.ts)$/.test(from))
