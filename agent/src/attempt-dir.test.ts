@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { readExitRecord, readProcessIdentity, startTicksIn } from './attempt-dir.ts'
 
 test('a record that was not written in full is none', () => {
-  for (const text of ['', '0', '0 0', '0 0 ', 'x 0 12', '0 2 12']) expect(readExitRecord(text)).toBeUndefined()
+  for (const text of ['', '0', '0 0', '0 0 ', 'x 0 12', '0 2 12'])
+    expect(readExitRecord(text)).toBeUndefined()
   for (const text of ['', '12', '12 34', '12 34 nonsense']) expect(readProcessIdentity(text)).toBeUndefined()
 })
 
