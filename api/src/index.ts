@@ -1,5 +1,6 @@
 export * from './errors.ts'
 export * from './alerts.ts'
+export * from './alert-words.ts'
 export * from './artifacts.ts'
 export * from './base.ts'
 export * from './audit.ts'

@@ -46,6 +46,18 @@ export function since(text: string, now: Date): Date {
   })
 }
 
+/**
+ * A span of time in seconds: `90s`, `10m`, `2h`, `1d`, or `0`.
+ *
+ * @throws GridError invalid, if it is none.
+ */
+export function seconds(text: string): number {
+  const [, count, unit] = /^(\d+(?:\.\d+)?)\s*([smhdw])$/i.exec(text.trim()) ?? []
+  if (count !== undefined) return Math.round(Number(count) * unitSeconds[unit!.toLowerCase()]!)
+  if (text.trim() === '0') return 0
+  throw new GridError('invalid', `"${text}" is not a span of time`, { hint: 'Say 90s, 10m, 2h or 1d.' })
+}
+
 /** Bytes for people, in powers of 1024. */
 export function bytes(count: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']

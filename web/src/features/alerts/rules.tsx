@@ -1,4 +1,4 @@
-import type { AlertRule, Team } from '@teamgrid/api'
+import { type AlertRule, type Team, wordsOfCondition } from '@teamgrid/api'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, grid } from '../../lib/client.ts'
@@ -11,7 +11,7 @@ import { Ago } from '../../ui/time.tsx'
 import { tell, tellError } from '../../ui/toast.tsx'
 import { channelsQuery, rulesQuery } from './queries.ts'
 import { RuleDialog } from './rule-dialog.tsx'
-import { wordsOfAudience, wordsOfCondition, wordsOfWait } from './words.ts'
+import { wordsOfAudience, wordsOfWait } from './words.ts'
 
 /** The team's rules and mine: when who is told. */
 export function AlertRules({ team }: { team: Team }) {
