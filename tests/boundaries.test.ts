@@ -14,6 +14,7 @@ const experiments = 'server/src/experiments/{service,types,experiment}.ts'
 const artifacts = 'server/src/artifacts/service.ts'
 const sweeps = 'server/src/sweeps/{service,types}.ts'
 const alerts = 'server/src/alerts/service.ts'
+const node = 'agent/src/index.ts'
 const reports = 'server/src/reports/service.ts'
 
 /** Each folder may import from itself and from what stands beside it. The longest name that fits counts. */
@@ -29,6 +30,7 @@ const mayImport: Record<string, string[]> = {
   'server/src/artifacts/': [...slice, experiments, teams],
   'server/src/sweeps/': [...slice, experiments, teams],
   'server/src/exports/': [...slice, experiments, teams],
+  'server/src/compute/': [...slice, node, teams],
   'server/src/experiments/': [...slice, teams],
   'server/src/datastores/': [...slice, teams],
   'server/src/teams/': slice,
