@@ -34,7 +34,10 @@ export function attemptFilesOf({ spec, bootToken }: Submission, delivery: Delive
 
 function plainCommand(cwd: string, env: Record<string, string>, argv: string[]): string {
   const assignments = Object.entries(env).map(([name, value]) => `${name}=${quote(value)}`)
-  return [`cd ${quote(cwd || '.')} || exit 125`, `exec env ${[...assignments, ...argv.map(quote)].join(' ')}`].join('\n')
+  return [
+    `cd ${quote(cwd || '.')} || exit 125`,
+    `exec env ${[...assignments, ...argv.map(quote)].join(' ')}`,
+  ].join('\n')
 }
 
 /** For `sh`: whatever is in it, it is one word. */
