@@ -334,6 +334,8 @@ const rules: Record<string, Rule> = {
   'datastores.delete': maker(datastoreVersion, { member: 'policy_denied', service: 'forbidden' }),
   'datastores.restore': maker(datastoreVersion, { member: 'policy_denied', service: 'forbidden' }),
   'datastores.storage': inTeam(where),
+  'datastores.uses': inTeam(({ datastoreId }) => ({ datastoreId })),
+  'datastores.usedBy': self(() => ({ kind: 'run', id: nothing })),
   'datastores.startUpload': maker((w) => ({ ...where(w), name: 'dogs' })),
   'datastores.uploads': self(),
   // Uploads are their starter's alone; the admin began this one.

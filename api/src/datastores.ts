@@ -100,6 +100,23 @@ export const StorageOfOwner = z.object({
 })
 export type StorageOfOwner = z.infer<typeof StorageOfOwner>
 
+/** That a run, an experiment or a session uses a version, or did. */
+export const DatastoreUse = z.object({
+  kind: z.enum(['run', 'experiment', 'session']),
+  id: z.string(),
+  label: z.string(),
+  team: z.string(),
+  by: Person,
+  datastore: z.object({ id: Id, owner: z.string(), name: z.string() }),
+  version: z.number().int(),
+  startedAt: Instant,
+  /** While null, the version cannot be deleted. */
+  endedAt: Instant.nullable(),
+})
+export type DatastoreUse = z.infer<typeof DatastoreUse>
+/** `hidden`: how many more there are that the caller may not see. */
+const Uses = z.object({ items: z.array(DatastoreUse), hidden: z.number().int() })
+
 const One = z.object({ datastoreId: Id })
 const OneVersion = One.extend({ version: z.coerce.number().int().min(1) })
 /** No leading or trailing slash; empty for the top. */
@@ -209,6 +226,20 @@ export const datastores = {
     .route({ method: 'GET', path: '/teams/{team}/datastore-storage', summary: 'Storage by owner', tags })
     .input(z.object({ team: Slug }))
     .output(z.array(StorageOfOwner)),
+
+  uses: endpoint
+    .route({ method: 'GET', path: '/datastores/{datastoreId}/uses', summary: 'What uses a datastore', tags })
+    .input(One)
+    .output(Uses),
+  usedBy: endpoint
+    .route({
+      method: 'GET',
+      path: '/datastore-uses',
+      summary: 'The datastores that a run, an experiment or a session uses',
+      tags,
+    })
+    .input(z.object({ kind: z.enum(['run', 'experiment', 'session']), id: z.string().min(1).max(128) }))
+    .output(Uses),
 
   startUpload: endpoint
     .route({

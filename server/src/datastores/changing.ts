@@ -5,8 +5,13 @@ import type { Actor } from '../actor.ts'
 import type { DatastoresDeps } from './deps.ts'
 import type { Reading } from './reading.ts'
 import * as store from './store.ts'
+import type { createUses } from './uses.ts'
 
-export function createChanging({ db, access, events, clock }: DatastoresDeps, reading: Reading) {
+export function createChanging(
+  { db, access, events, clock }: DatastoresDeps,
+  reading: Reading,
+  uses: Pick<ReturnType<typeof createUses>, 'refuseWhileUsed'>,
+) {
   async function change(
     actor: Actor,
     datastoreId: string,
@@ -35,7 +40,7 @@ export function createChanging({ db, access, events, clock }: DatastoresDeps, re
     return reading.get(actor, datastore.id)
   }
 
-  /** Into the trash, where it keeps its bytes until it is purged. */
+  /** Into the trash, where it keeps its bytes until it is purged. @throws GridError conflict while it is used */
   async function remove(actor: Actor, datastoreId: string, number: number): Promise<void> {
     const { datastore, version } = await deletable(actor, datastoreId, number)
     if (version.deletedAt) return
@@ -63,6 +68,7 @@ export function createChanging({ db, access, events, clock }: DatastoresDeps, re
     action: 'datastore:delete' | 'datastore:restore',
   ): Promise<void> {
     await db.transaction().execute(async (trx) => {
+      if (action === 'datastore:delete') await uses.refuseWhileUsed(trx, actor, datastore, version)
       const deleted = action === 'datastore:delete' ? { at: clock.now(), by: actor.userId } : null
       await store.setDeleted(trx, version.id, deleted)
       await record(trx, actor, action, {

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import {
   type Datastore,
   type DatastoreDifference,
@@ -258,6 +259,11 @@ export function createReading({ db, access, teams, blobs, signed }: DatastoresDe
   ): Promise<AsyncIterable<Buffer>> {
     const { datastore, version } = await browsable(actor, datastoreId, number)
     await access.allowed(actor, 'datastore:download', datastore)
+    return packFrom(version, sha256Hexes)
+  }
+
+  /** As `readPack`, for whoever has proven that this version is theirs to read. */
+  async function packFrom(version: Pick<store.StoredVersion, 'id'>, sha256Hexes: string[]) {
     const inside = await entries.contentsIn(db, version.id, sha256Hexes)
     if (sha256Hexes.some((each) => !inside.has(each)))
       throw new GridError('not_found', 'This version has no such content')
@@ -265,6 +271,11 @@ export function createReading({ db, access, teams, blobs, signed }: DatastoresDe
     const damaged = found.find((content) => content.damagedAt)
     if (damaged) throw new GridError('unavailable', `The stored content ${damaged.sha256Hex} is damaged`)
     return packOf(found)
+  }
+
+  /** Gzipped, for whoever has proven that this version is theirs to read. */
+  function manifestBytes(version: Pick<store.StoredVersion, 'manifestKey'>): Promise<Readable> {
+    return blobs.get(version.manifestKey)
   }
 
   async function* packOf(found: contents.Content[]): AsyncGenerator<Buffer> {
@@ -333,6 +344,8 @@ export function createReading({ db, access, teams, blobs, signed }: DatastoresDe
     file,
     manifest,
     readPack,
+    packFrom,
+    manifestBytes,
     difference,
     deletion,
     storage,

@@ -37,6 +37,10 @@ export const datastoreRoutes = (datastores: Datastores) => ({
   storage: os.datastores.storage.handler(({ context, input }) =>
     datastores.storage(context.actor, input.team),
   ),
+  uses: os.datastores.uses.handler(({ context, input }) =>
+    datastores.usesOf(context.actor, input.datastoreId),
+  ),
+  usedBy: os.datastores.usedBy.handler(({ context, input }) => datastores.usedBy(context.actor, input)),
   startUpload: os.datastores.startUpload.handler(({ context, input }) =>
     datastores.startUpload(context.actor, input),
   ),

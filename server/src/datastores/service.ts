@@ -3,6 +3,9 @@ import { createClearing } from './clearing.ts'
 import type { DatastoresDeps } from './deps.ts'
 import { createReading } from './reading.ts'
 import { createUploads } from './uploads.ts'
+import { createUses } from './uses.ts'
+
+export type { Mountable, Pinning, UseBy } from './uses.ts'
 
 export type Datastores = ReturnType<typeof createDatastores>
 
@@ -13,5 +16,12 @@ export type Datastores = ReturnType<typeof createDatastores>
  */
 export function createDatastores(deps: DatastoresDeps) {
   const reading = createReading(deps)
-  return { ...reading, ...createUploads(deps), ...createChanging(deps, reading), ...createClearing(deps) }
+  const uses = createUses(deps, reading)
+  return {
+    ...reading,
+    ...uses,
+    ...createUploads(deps),
+    ...createChanging(deps, reading, uses),
+    ...createClearing(deps),
+  }
 }

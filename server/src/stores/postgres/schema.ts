@@ -54,6 +54,7 @@ export type Database = {
   datastore_upload_contents: DatastoreUploadContentTable
   datastore_part_blobs: DatastorePartBlobTable
   datastore_parts: DatastorePartTable
+  datastore_uses: DatastoreUseTable
   sweeps: SweepTable
   sweep_agents: SweepAgentTable
   sweep_trials: SweepTrialTable
@@ -622,6 +623,18 @@ type DatastoreUploadTable = {
 }
 type DatastoreUploadContentTable = { upload_id: string; sha256_hex: string }
 type DatastorePartBlobTable = { upload_id: string; sha256_hex: string; blob_key: string; token: string }
+type DatastoreUseTable = {
+  id: string
+  version_id: string
+  kind: 'run' | 'experiment' | 'session'
+  used_by_id: string
+  label: string
+  team_id: string
+  owner_id: string
+  is_private: Generated<boolean>
+  started_at: Instant
+  ended_at: InstantOrNull
+}
 type DatastorePartTable = {
   upload_id: string
   sha256_hex: string
