@@ -156,7 +156,8 @@ export async function openLocalBackend(options: LocalBackendOptions): Promise<Ba
     if (child > 0) each.child = child
     each.seen = 'lost'
     each.taken = null
-    each.reason = 'Its process was gone without a word: this machine was restarted, or it was ended from outside.'
+    each.reason =
+      'Its process was gone without a word: this machine was restarted, or it was ended from outside.'
     for (const listener of listeners) listener(each.ref)
   }
 
