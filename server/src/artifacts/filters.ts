@@ -5,6 +5,7 @@
  */
 import { GridError } from '@teamgrid/api'
 import { type RawBuilder, sql } from 'kysely'
+import { readExpression } from '../lib/regular-expression.ts'
 
 /** Parsed JSON such as `{"$and": [{"tags": "good"}, {"createdAt": {"$gt": "2026-01-01"}}]}`. */
 export type Filter = Record<string, unknown>
@@ -130,6 +131,9 @@ export function whereOf(filter: Filter, fields: Fields): Sql {
           const parts = operand.map((each) => ofCondition(field, each, depth + 1))
           return operator === '$and' ? all(parts) : any(parts)
         }
+        if (operator === '$options') return sql<boolean>`true`
+        if (operator === '$regex' && typeof condition['$options'] === 'string')
+          return compare(field, operator, withFlags(operand, condition['$options']))
         return compare(field, operator, operand)
       }),
     )
@@ -191,7 +195,7 @@ function compare(field: Found, operator: string, operand: unknown): Sql {
         ? sql`strpos(lower(${field.sql}), lower(${String(operand)})) > 0`
         : equals(field, operand)
     case '$regex':
-      if (typeof operand !== 'string' || operand.length > 500) throw refused('$regex takes a pattern.')
+      if (typeof operand !== 'string') throw refused('$regex takes a pattern.')
       return matches(field, operand)
     case '$gt':
     case '$gte':
@@ -201,6 +205,12 @@ function compare(field: Found, operator: string, operand: unknown): Sql {
     default:
       throw refused(`Filters know no operator "${operator.slice(0, 30)}".`)
   }
+}
+
+/** `$options` stands beside its expression; flags in front of it mean the same. */
+function withFlags(pattern: unknown, options: string): unknown {
+  const flags = options.replaceAll(/[^ims]/g, '')
+  return typeof pattern === 'string' && flags !== '' ? `(?${flags})${pattern}` : pattern
 }
 
 function isNothing(field: Found): Sql {
@@ -245,16 +255,12 @@ function ordered(field: Found, sign: RawBuilder<unknown>, operand: unknown): Sql
 }
 
 function matches(field: Found, pattern: string): Sql {
-  try {
-    new RegExp(pattern, 'u')
-  } catch {
-    throw refused(`${JSON.stringify(pattern.slice(0, 60))} is not a regular expression.`)
-  }
+  const { postgres } = readExpression(pattern)
   if (field.is === 'list') {
-    return sql`exists (select 1 from unnest(${field.sql}) as item where item ~ ${pattern})`
+    return sql`exists (select 1 from unnest(${field.sql}) as item where item ~ ${postgres})`
   }
-  if (field.is === 'value') return sql`(${field.sql} #>> '{}') ~ ${pattern}`
-  return sql`(${field.sql})::text ~ ${pattern}`
+  if (field.is === 'value') return sql`(${field.sql} #>> '{}') ~ ${postgres}`
+  return sql`(${field.sql})::text ~ ${postgres}`
 }
 
 function isNumber(operand: unknown): boolean {

@@ -1,5 +1,6 @@
 /** The table's search and filters as a question to the metric store's facts. Pure. */
 import { GridError, type Filter } from '@teamgrid/api'
+import { readExpression } from '../lib/regular-expression.ts'
 import type { FactFilter } from '../stores/clickhouse/metric-types.ts'
 import type { Condition } from './types.ts'
 
@@ -35,7 +36,7 @@ export function isBuiltIn(column: string): boolean {
 }
 
 /**
- * @param search text in name, slug, tags or notes; `/…/` is a regular expression (RE2).
+ * @param search text in name, slug, tags or notes; `/…/` is a regular expression.
  * @returns null when everything matches.
  * @throws GridError invalid for values that fit no column.
  */
@@ -58,7 +59,7 @@ function searchOf(search: string): FactFilter {
     filters: searchedColumns.map((key) =>
       expression === undefined
         ? { op: 'contains', key, value: search }
-        : { op: 'regex', key, value: checkedExpression(expression) },
+        : { op: 'regex', key, value: readExpression(expression).re2 },
     ),
   }
 }
@@ -100,7 +101,7 @@ function filterOf(filter: Filter, { typed = false } = {}): FactFilter {
     case 'contains':
       return { op: 'contains', key, value: String(single(key, value)) }
     case 'regex':
-      return { op: 'regex', key, value: checkedExpression(String(single(key, value))) }
+      return { op: 'regex', key, value: readExpression(String(single(key, value))).re2 }
   }
   return filter.op satisfies never
 }
@@ -137,15 +138,4 @@ function ordered(key: string, value: Scalar, typed: boolean): number | string {
 function numberIn(text: string): number | undefined {
   const number = text.trim() === '' ? NaN : Number(text)
   return Number.isFinite(number) ? number : undefined
-}
-
-/** RE2 says itself what is wrong with an expression; what it cannot take at all is refused here with a sentence. */
-function checkedExpression(expression: string): string {
-  try {
-    // Flags at the beginning are RE2's way to say what JavaScript says beside the expression.
-    new RegExp(expression.replace(/^\(\?[imsU]+\)/, ''))
-  } catch {
-    throw new GridError('invalid', `"${expression.slice(0, 100)}" is no regular expression.`)
-  }
-  return expression
 }

@@ -46,6 +46,8 @@ export function knownErrorOf(error: unknown): GridError | undefined {
       cause: error,
     })
   }
+  if (code === '2201B')
+    return new GridError('invalid', 'This regular expression is too complex to search by.', { cause: error })
   if (code === '53100' || code === 'ENOSPC')
     return new GridError('storage_full', undefined, { retryAfterSeconds: 30, cause: error })
   return undefined

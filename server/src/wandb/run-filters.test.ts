@@ -198,5 +198,8 @@ describe('runs of a project', () => {
     expect((await ask({ filters: '{"state":"finished"}' }, team.outsider.key)).data.project).toBeNull()
     const { errors } = await ask({ filters: '{"display_name":{"$regex":"("}}' })
     expect(errors?.[0]?.message).toContain('no regular expression')
+    // Fine to JavaScript, and to neither engine.
+    const ahead = await ask({ filters: '{"display_name":{"$regex":"(?=a)\\\\p{L}"}}' })
+    expect(ahead.errors?.[0]?.message).toContain('ahead or behind')
   })
 })

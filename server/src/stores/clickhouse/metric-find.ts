@@ -29,13 +29,25 @@ export function createFinder(ask: Ask): Pick<MetricStore, 'find' | 'factKeys'> {
             AND removed = 0
         )
         GROUP BY experiment HAVING ${where}`
-      const [row] = await ask<[number, string[]]>(
-        `SELECT count(), arraySlice(groupArray(id), ${bind(checked(query.offset), 'UInt64')} + 1, ${bind(checked(query.limit), 'UInt64')})
-         FROM (SELECT toString(experiment) AS id FROM (${matching}) ORDER BY ${[...order, 'id DESC'].join(', ')})`,
-        params,
-      )
-      const [total, experimentIds] = row ?? [0, []]
-      return { experimentIds, total }
+      const offset = bind(checked(query.offset), 'UInt64')
+      const limit = checked(query.limit)
+      // The engine keeps only a page while it sorts; a list of all ids, cut afterwards, took three times as long. Bytes of
+      // the id, for the engine has an order of its own for UUIDs.
+      const rows =
+        limit === 0
+          ? []
+          : await ask<[string, number]>(
+              `SELECT toString(experiment), count() OVER () FROM (${matching})
+               ORDER BY ${[...order, 'UUIDToNum(experiment) DESC'].join(', ')}
+               LIMIT ${bind(limit, 'UInt64')} OFFSET ${offset}`,
+              params,
+            )
+      const [first] = rows
+      if (first !== undefined) return { experimentIds: rows.map(([id]) => id), total: first[1] }
+      // A page behind the last one has no row that could tell how many there are.
+      if (limit > 0 && query.offset === 0) return { experimentIds: [], total: 0 }
+      const [counted] = await ask<[number]>(`SELECT count() FROM (${matching})`, params)
+      return { experimentIds: [], total: counted?.[0] ?? 0 }
     },
 
     async factKeys({ projectIds, search, limit }) {
