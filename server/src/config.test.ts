@@ -22,6 +22,8 @@ test.each([
   [{ SMTP_URL: 'smtp://localhost' }, 'SMTP_URL is set, but MAIL_FROM is not.'],
   [{ SMTP_URL: 'http://localhost', MAIL_FROM: 'grid@example.org' }, 'SMTP_URL is not the address'],
   [{ TEAMGRID_PRIVATE_WEBHOOKS: 'intranet' }, 'TEAMGRID_PRIVATE_WEBHOOKS: "intranet" is neither'],
+  [{ TEAMGRID_TRUSTED_PROXIES: '2' }, 'TEAMGRID_TRUSTED_PROXIES: "2" must be loopback'],
+  [{ TEAMGRID_TRUSTED_PROXIES: 'loopback,0.0.0.0/0' }, '"0.0.0.0/0" must be'],
   [{ SMTP_URL: 'smtp://localhost', MAIL_FROM: 'a@b\nBcc: c@d' }, 'it must look like grid@example.org'],
 ])('%j is refused with a sentence', (env, sentence) => {
   expect(() => readConfig(env, [])).toThrow(
@@ -52,6 +54,7 @@ test('nothing set means everything embedded, on port 8080', () => {
     sso: null,
     mail: null,
     privateWebhooks: [],
+    trustedProxies: ['loopback'],
     demo: false,
   })
 })
@@ -125,4 +128,11 @@ test.each([
   [{ ...withProvider, SSO_ROLES: '{"x": "king"}' }, 'SSO_ROLES must look like'],
 ])('half a setting of single sign-on is refused by name: %j', (env, says) => {
   expect(() => readConfig(env, [])).toThrow(says)
+})
+
+test.each([
+  ['none', []],
+  ['loopback, 10.0.0.7,fd00::/8', ['loopback', '10.0.0.7', 'fd00::/8']],
+])('the trusted proxies "%s" are %j', (given, proxies) => {
+  expect(readConfig({ TEAMGRID_TRUSTED_PROXIES: given }, []).trustedProxies).toEqual(proxies)
 })

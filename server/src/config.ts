@@ -1,4 +1,5 @@
 /** Every setting of the server, its default and its reason. Read once, in `main.ts`. */
+import { isIP } from 'node:net'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -25,6 +26,8 @@ export type Config = {
   mail: MailConfig | null
   /** Private addresses that webhooks may go to; none by default, as the server may reach what its users must not. */
   privateWebhooks: PrivateAddresses
+  /** Proxies whose word about where a request came from is believed; by default those on this machine. */
+  trustedProxies: string[]
   /** Null: no identity provider. */
   sso: SsoSettings | null
   /** Also make a team with live example experiments. */
@@ -69,6 +72,9 @@ Mail (without it, links are shown to be copied):
   SMTP_URL                     smtp://user:password@host:587, or smtps://…:465
   MAIL_FROM                    grid@example.org, or "Teamgrid <grid@example.org>"
 
+Behind a proxy on another machine, whose X-Forwarded-For, -Proto and -Host are to be believed:
+  TEAMGRID_TRUSTED_PROXIES     loopback (the default), none, or addresses and networks such as loopback,10.0.3.7
+
 Webhooks of alerts go to public addresses only, unless allowed:
   TEAMGRID_PRIVATE_WEBHOOKS    networks such as 10.1.0.0/16,192.168.7.9, or all
 ${ssoHelp}`
@@ -94,6 +100,7 @@ export function readConfig(env: Environment, argv: string[]): Config {
     s3: readS3(setting),
     mail: readMail(setting),
     privateWebhooks: readPrivateAddresses(setting('TEAMGRID_PRIVATE_WEBHOOKS')),
+    trustedProxies: readTrustedProxies(setting('TEAMGRID_TRUSTED_PROXIES')),
     sso: readSso(setting, url !== undefined),
     demo: options.demo,
   }
@@ -144,6 +151,37 @@ function readPublicUrl(given: string): string {
   throw new GridError(
     'invalid',
     `TEAMGRID_URL is "${given}"; it must look like https://grid.example.org, without a path.`,
+  )
+}
+
+/**
+ * Who else may say where a request came from could say anything: limits on guesses of passwords and the audit log
+ * hang on it. So not everybody, and a number of hops is no proof either.
+ */
+function readTrustedProxies(given: string | undefined): string[] {
+  if (given === undefined) return ['loopback']
+  if (/^(none|no|off|false)$/i.test(given)) return []
+  const proxies = given
+    .split(',')
+    .map((each) => each.trim())
+    .filter(Boolean)
+  const wrong = proxies.find((proxy) => !isProxy(proxy))
+  if (wrong === undefined) return proxies
+  throw new GridError(
+    'invalid',
+    `TEAMGRID_TRUSTED_PROXIES: "${wrong}" must be loopback, linklocal, uniquelocal, an address or a network such as 10.1.0.0/16.`,
+  )
+}
+
+function isProxy(given: string): boolean {
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(given)) return true
+  const [address = '', bits, ...rest] = given.split('/')
+  const family = isIP(address)
+  if (family === 0 || rest.length > 0) return false
+  // A network of everybody is no network of proxies.
+  return (
+    bits === undefined ||
+    (/^\d+$/.test(bits) && Number(bits) >= 1 && Number(bits) <= (family === 4 ? 32 : 128))
   )
 }
 

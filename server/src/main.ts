@@ -74,6 +74,7 @@ async function start(): Promise<void> {
       operatorToken: await ensureOperatorToken(config.dataDir),
       publicUrl: config.publicUrlIsSet ? config.publicUrl : null,
       sso: config.sso,
+      trustedProxies: config.trustedProxies,
       mail: config.mail,
       privateWebhooks: config.privateWebhooks,
       linkOrigin: config.publicUrl,

@@ -61,6 +61,8 @@ export type WiringOptions = {
   operatorToken: string
   /** Null: believe the request about the address it came to. */
   publicUrl: string | null
+  /** Proxies that are believed about where a request came from; by default those on this machine. */
+  trustedProxies?: string[]
   /** Null: no identity provider. */
   sso?: SsoSettings | null
   /** Null: no mail server. */
@@ -151,6 +153,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
     events,
     version,
     publicUrl,
+    trustedProxies: options.trustedProxies ?? ['loopback'],
     webFolder: options.webFolder ?? fileURLToPath(new URL('../../web/dist', import.meta.url)),
     ready: engines.ready,
     edges: [

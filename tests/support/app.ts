@@ -35,7 +35,13 @@ const anAddress = () => `10.0.${(addresses += 1) >> 8}.${addresses & 255}`
 
 /** Call once per file, and `close` at its end: the metric engine binds one folder per process. */
 export async function startApp(
-  options: { clock?: Clock; mail?: MailSettings; privateWebhooks?: PrivateAddresses; sso?: SsoSettings } = {},
+  options: {
+    clock?: Clock
+    mail?: MailSettings
+    privateWebhooks?: PrivateAddresses
+    sso?: SsoSettings
+    trustedProxies?: string[]
+  } = {},
 ) {
   const folder = await mkdtemp(join(tmpdir(), 'teamgrid-app-'))
   const postgres = await testDatabase<Database>()
@@ -53,6 +59,7 @@ export async function startApp(
       sso: options.sso ?? null,
       mail: options.mail ?? null,
       privateWebhooks: options.privateWebhooks ?? [],
+      ...(options.trustedProxies ? { trustedProxies: options.trustedProxies } : {}),
       clock: options.clock ?? systemClock,
       log: (text, error) =>
         void errors.push(`${text}: ${error instanceof Error ? error.stack : String(error)}`),

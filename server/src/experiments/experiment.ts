@@ -93,3 +93,8 @@ export function experimentOf(stored: StoredExperiment): Experiment {
     branchedFrom: stored.branchedFrom,
   }
 }
+
+/** The experiment as the audit log names it. */
+export function subjectOf({ teamId, id, slug, name, projectName }: StoredExperiment) {
+  return { teamId, kind: 'experiment', id, details: { project: projectName, slug, name } }
+}

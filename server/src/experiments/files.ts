@@ -5,18 +5,21 @@
 import type { Readable } from 'node:stream'
 import { GridError, type FileInfo } from '@teamgrid/api'
 import { sql } from 'kysely'
+import { record } from '../activity.ts'
 import type { Actor } from '../actor.ts'
 import { newId } from '../lib/ids.ts'
 import { mediaTypeOf } from '../lib/media-type.ts'
 import { writerOf } from '../lib/signed.ts'
 import type { Parts } from './deps.ts'
-import { cleanPath } from './experiment.ts'
+import { cleanPath, subjectOf } from './experiment.ts'
 import { type Db, findExperiment, findSlimExperiment, findSlimExperiments } from './store.ts'
 import { withDatabase } from './trouble.ts'
 import type { ExperimentRef, StoredExperiment, StoredFile } from './types.ts'
 
 /** A page of a listing, and all that is deleted at once. */
 const filesMax = 100_000
+/** Names in one line of the audit log; how many there were stands beside them. */
+const namedMax = 20
 
 export type FileSearch = {
   names?: string[]
@@ -121,12 +124,22 @@ export function createFiles({ db, access, blobs, signed, events, clock }: Parts)
   async function removeFiles(actor: Actor, id: string, paths: string[]): Promise<void> {
     const [found] = await findSlimExperiments(db, [id])
     const experiment = await access.allowed(actor, 'file:delete', found)
-    const removed = await db
-      .deleteFrom('files')
-      .where('experiment_id', '=', id)
-      .where('path', 'in', ['', ...paths.map(cleanPath)])
-      .returning('blob_key')
-      .execute()
+    const removed = await db.transaction().execute(async (trx) => {
+      const rows = await trx
+        .deleteFrom('files')
+        .where('experiment_id', '=', id)
+        .where('path', 'in', ['', ...paths.map(cleanPath)])
+        .returning(['path', 'blob_key'])
+        .execute()
+      const { details, ...subject } = subjectOf(experiment)
+      const files = rows.map(({ path }) => path).toSorted()
+      if (files.length > 0)
+        await record(trx, actor, 'file:delete', {
+          ...subject,
+          details: { ...details, count: files.length, files: files.slice(0, namedMax) },
+        })
+      return rows
+    })
     await blobs.remove(removed.map((row) => row.blob_key))
     if (removed.length > 0)
       events.publish({

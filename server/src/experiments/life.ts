@@ -6,7 +6,7 @@ import type { Actor } from '../actor.ts'
 import { newId } from '../lib/ids.ts'
 import { storableText } from '../lib/tolerant-json.ts'
 import type { Parts } from './deps.ts'
-import { crashedAfterSeconds, experimentOf, isEnded } from './experiment.ts'
+import { crashedAfterSeconds, experimentOf, isEnded, subjectOf } from './experiment.ts'
 import { builtInFacts, changedFacts } from './facts.ts'
 import {
   type Db,
@@ -250,10 +250,6 @@ async function silentOnes(db: Db, now: Date): Promise<StoredExperiment[]> {
     sql`order by e.heartbeat_at limit ${sweepMax}`,
     withoutContent,
   )
-}
-
-function subjectOf({ teamId, id, slug, name, projectName }: StoredExperiment) {
-  return { teamId, kind: 'experiment', id, details: { project: projectName, slug, name } }
 }
 
 function gone(): never {

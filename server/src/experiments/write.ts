@@ -1,5 +1,6 @@
 /** What scripts do: begin an experiment and log to it. */
 import { GridError } from '@teamgrid/api'
+import { record } from '../activity.ts'
 import type { Actor } from '../actor.ts'
 import { newId, randomText } from '../lib/ids.ts'
 import { readableName } from '../lib/readable-name.ts'
@@ -8,7 +9,7 @@ import type { Append } from '../stores/clickhouse/metric-types.ts'
 import type { StoredProject } from '../teams/projects.ts'
 import { createBranching } from './branch.ts'
 import type { Parts } from './deps.ts'
-import { checkSlug, stateAfterExit } from './experiment.ts'
+import { checkSlug, stateAfterExit, subjectOf } from './experiment.ts'
 import { builtInFacts, changedFacts, factsOf, lifeFacts, summaryFacts } from './facts.ts'
 import { pointsOf } from './points.ts'
 import { placeSharedLines, type SharedStream } from './shared-lines.ts'
@@ -156,7 +157,9 @@ export function createWriter(parts: Parts) {
         const name = input.name || readableName(await nextNumber(trx, project.id))
         if (!(await insertExperiment(trx, { ...row, name }, input))) return undefined
         if (actor.unknownMember !== undefined) await warnOfUnknown(trx, actor, row)
-        return await findExperimentById(trx, id)
+        const fresh = await findExperimentById(trx, id)
+        if (fresh) await record(trx, actor, 'experiment:create', subjectOf(fresh))
+        return fresh
       })
       if (!experiment) return { result: undefined, append: {} }
       const all = [...factsOf(experiment).values()]

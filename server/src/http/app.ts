@@ -27,6 +27,8 @@ export type AppDeps = {
   events: Events
   version: string
   publicUrl: string | null
+  /** As Fastify takes them: networks, or `loopback`. */
+  trustedProxies: string[]
   webFolder: string
   /** Resolves when every engine answers. */
   ready: () => Promise<void>
@@ -38,7 +40,7 @@ export type AppDeps = {
 /** Everything that answers HTTP, each edge in its own Fastify context. */
 export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
   const app = fastify({
-    trustProxy: 'loopback',
+    trustProxy: deps.trustedProxies.length > 0 ? deps.trustedProxies : false,
     // Python clients keep connections for long; a shorter time-out races with their next request.
     keepAliveTimeout: 75_000,
     requestTimeout: 0,

@@ -1,3 +1,4 @@
+import type { AuditFilter } from '@teamgrid/api'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startApp, type TestApp } from '../../../tests/support/app.ts'
@@ -183,6 +184,107 @@ describe('filter and export', () => {
     expect(rows.every(({ seal }) => seal.number > 0)).toBe(true)
     const { items } = await team.admin.audit.team({ team: team.slug, action: 'audit:export' })
     expect(items[0]).toMatchObject({ details: { action: 'project:' } })
+  })
+})
+
+describe('signing in', () => {
+  const origin = 'http://teamgrid.test'
+  const auth = (path: string, body: object, { address, cookie = '' }: { address: string; cookie?: string }) =>
+    app.inject(
+      new Request(`${origin}/api/auth/${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', origin, cookie, 'x-forwarded-for': address },
+        body: JSON.stringify(body),
+      }),
+    )
+  const trail = async (filter: AuditFilter) =>
+    (await app.operator.audit.organisation({ ...filter, limit: 100 })).items
+
+  test('that fails is written down with its address, for a few tries and no more', async () => {
+    const person = await app.aPerson()
+    const address = '198.51.100.1'
+    const guess = (number: number) =>
+      auth('sign-in/email', { email: person.email, password: `guess ${number}` }, { address })
+    await guess(1)
+    await app.db.updateTable('attempts').set({ count: 8 }).where('key', '=', `refused ${address}`).execute()
+    for (const number of [9, 10, 11]) await guess(number)
+    const lines = await trail({ action: 'user:sign-in-refused', address })
+    expect(lines).toHaveLength(3)
+    expect(lines.at(-1)).toMatchObject({
+      actor: null,
+      by: 'nobody',
+      client: 'web',
+      subjectKind: 'user',
+      label: person.username,
+      details: { by: 'password', reason: 'invalid email or password' },
+    })
+    expect(lines[0]!.details).toHaveProperty('further')
+    expect(JSON.stringify(lines)).not.toContain('guess')
+    // From elsewhere, also for an address that nobody has; a password in the wrong field is not kept.
+    await auth('sign-in/email', { email: 'Nobody@example.org', password: 'x' }, { address: '198.51.100.2' })
+    await auth('sign-in/email', { email: 'my secret password', password: 'x' }, { address: '198.51.100.3' })
+    expect(await trail({ address: '198.51.100.2' })).toMatchObject([
+      { details: { email: 'Nobody@example.org' } },
+    ])
+    expect(await trail({ address: '198.51.100.3' })).toEqual([])
+  })
+
+  test('with another password from now on is written down, however it was set', async () => {
+    const person = await app.aPerson({ byCookie: true })
+    const address = '198.51.100.9'
+    const change = (currentPassword: string) =>
+      auth(
+        'change-password',
+        { currentPassword, newPassword: 'another one 2' },
+        { address, cookie: person.cookie },
+      )
+    expect((await change('wrong')).status).toBe(400)
+    expect(await trail({ actor: person.username, action: 'user:sign-in-change' })).toEqual([])
+    expect((await change(person.password)).status).toBe(200)
+    const { url } = await app.operator.users.resetPassword({ username: person.username })
+    const token = new URL(url).searchParams.get('token')
+    expect((await auth('reset-password', { token, newPassword: 'another one 3' }, { address })).status).toBe(
+      200,
+    )
+    expect((await auth('reset-password', { token, newPassword: 'another one 4' }, { address })).status).toBe(
+      400,
+    )
+    expect(await trail({ actor: person.username, action: 'user:sign-in-change' })).toMatchObject([
+      { details: { what: 'password', by: 'link' }, label: person.username, address },
+      { details: { what: 'password' }, label: person.username, by: 'browser', address },
+    ])
+    const answer = await app.inject(
+      new Request(`${origin}/api/audit/export?action=user:sign-in-change&actor=${person.username}`, {
+        headers: { authorization: `Bearer ${app.operatorToken}` },
+      }),
+    )
+    expect((await answer.text()).trimEnd().split('\r\n')).toHaveLength(3)
+    expect((await app.operator.audit.verify({})).ok).toBe(true)
+  })
+})
+
+describe('what people and scripts do', () => {
+  test('to themselves, to experiments and to files stands in the log', async () => {
+    const team = await app.aTeam()
+    await team.member.me.change({ name: 'Ada L.' })
+    const actor = await app.teams.actors.ofKey(team.member.key, { origin: app.origin, client: 'wandb' })
+    const ref = { team: team.slug, project: 'vision', slug: 'one' }
+    const { experiment } = await app.experiments.upsert(actor, { ...ref, name: 'brave-lynx-1' })
+    await app.experiments.upsert(actor, { ...ref, notes: 'again' })
+    const uploads = await app.experiments.uploadUrls(actor, ref, ['a.txt', 'b.txt'])
+    for (const { url } of uploads) await app.inject(new Request(url, { method: 'PUT', body: 'x' }))
+    await app.experiments.removeFiles(actor, experiment.id, ['a.txt', 'none.txt'])
+    await app.experiments.removeFiles(actor, experiment.id, ['none.txt'])
+    const { items } = await team.admin.audit.team({ team: team.slug, subject: experiment.id })
+    expect(items).toMatchObject([
+      { action: 'file:delete', label: 'vision/brave-lynx-1', details: { count: 1, files: ['a.txt'] } },
+      { action: 'experiment:create', label: 'vision/brave-lynx-1', by: 'key', client: 'wandb' },
+    ])
+    const [self] = (
+      await app.operator.audit.organisation({ actor: team.member.username, action: 'user:change' })
+    ).items
+    expect(self).toMatchObject({ details: { name: 'Ada L.' } })
+    expect((await team.admin.audit.verify({ team: team.slug })).ok).toBe(true)
   })
 })
 

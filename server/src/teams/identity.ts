@@ -5,6 +5,8 @@ import type { Clock } from '../lib/clock.ts'
 import { newId } from '../lib/ids.ts'
 import { newToken } from '../lib/secrets.ts'
 import type { Database } from '../stores/postgres/schema.ts'
+import { createAttempts } from './attempts.ts'
+import { createSignInTrail } from './sign-in-trail.ts'
 import { createSso, noSso, type SsoSettings } from './sso.ts'
 
 export type Identity = ReturnType<typeof createIdentity>
@@ -32,6 +34,8 @@ export function createIdentity(deps: {
   const { db, clock } = deps
   const settings = deps.sso ?? noSso
   const sso = createSso({ db, clock, settings })
+  const attempts = createAttempts({ db })
+  const trail = createSignInTrail({ db, attempts })
   const stamps = { createdAt: 'created_at', updatedAt: 'updated_at' }
   const auth = betterAuth({
     appName: 'Teamgrid',
@@ -152,8 +156,8 @@ export function createIdentity(deps: {
       fields: { expiresAt: 'expires_at', ...stamps },
     },
     rateLimit: {
-      // Per address; the memory of one process is enough, as a restart only forgives.
-      storage: 'memory',
+      // Per address, counted together by all servers on this database.
+      customStorage: attempts,
       enabled: true,
       window: 10,
       max: 100,
@@ -176,19 +180,30 @@ export function createIdentity(deps: {
     },
   })
 
+  async function sessionUserId(headers: Headers): Promise<string | undefined> {
+    const session = await auth.api.getSession({ headers })
+    return session?.user.id
+  }
+
   return {
     /** Answers everything under `/api/auth/`. */
-    handle: (request: Request): Promise<Response> =>
-      sso.arrivals.run({ address: request.headers.get(clientAddressHeader) }, () => auth.handler(request)),
+    handle(request: Request): Promise<Response> {
+      const address = request.headers.get(clientAddressHeader)
+      return trail.watch(request, address, {
+        answer: (each) => sso.arrivals.run({ address }, () => auth.handler(each)),
+        whoIs: sessionUserId,
+        async whoseToken(token) {
+          const { internalAdapter } = await auth.$context
+          return (await internalAdapter.findVerificationValue(`reset-password:${token}`))?.value
+        },
+      })
+    },
 
     /** How one gets in: by password, and through which identity providers. */
     signIn: { password: !settings.only, providers: sso.ways },
 
     /** The person of a browser session, if there is one. */
-    async sessionUserId(headers: Headers): Promise<string | undefined> {
-      const session = await auth.api.getSession({ headers })
-      return session?.user.id
-    },
+    sessionUserId,
 
     async hashPassword(password: string): Promise<string> {
       return (await auth.$context).password.hash(password)

@@ -278,6 +278,8 @@ export function createPeople(deps: TeamsDeps, keys: Keys) {
       if (change.name !== undefined) {
         await trx.updateTable('auth_user').set({ name: change.name }).where('id', '=', userId).execute()
       }
+      if (Object.keys(change).length > 0)
+        await record(trx, actor, 'user:change', { teamId: null, kind: 'user', id: userId, details: change })
     })
     return getMe({ ...actor, defaultTeamId: teamId })
   }

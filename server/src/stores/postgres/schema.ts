@@ -8,6 +8,8 @@ export type Database = {
   auth_account: AuthAccountTable
   auth_verification: AuthVerificationTable
   auth_two_factor: AuthTwoFactorTable
+  sso_settings: SsoSettingsTable
+  attempts: AttemptTable
   users: UserTable
   teams: TeamTable
   memberships: MembershipTable
@@ -91,6 +93,15 @@ type InstanceTable = {
   billing_user_id: string | null
   billing_info: Json<Record<string, string>>
 }
+
+type SsoSettingsTable = {
+  id: Generated<boolean>
+  settings: Json<Record<string, unknown>>
+  secrets: Json<Record<string, string>>
+  version: Generated<number>
+  updated_at: Instant
+}
+type AttemptTable = { key: string; count: number; since: Instant }
 
 type AuthUserTable = {
   id: string
