@@ -56,9 +56,7 @@ export function createSignInTrail({ db, attempts }: { db: Kysely<Database>; atte
     const userId = change
       ? await whoIs(request.headers)
       : path === '/reset-password'
-        ? await whoseToken(
-            String(visit.body['token'] ?? new URL(request.url).searchParams.get('token') ?? ''),
-          )
+        ? await whoseToken(tokenOf(request, visit))
         : undefined
     const response = await answer(request)
     if (userId !== undefined && response.ok)
@@ -135,6 +133,10 @@ async function refusalOf({ path, body }: Visit, response: Response): Promise<str
     .json()
     .catch(() => ({}))) as { code?: unknown }
   return typeof code === 'string' ? code.toLowerCase().replaceAll('_', ' ').slice(0, 100) : 'refused'
+}
+
+function tokenOf({ url }: Request, { body: { token } }: Visit): string {
+  return typeof token === 'string' ? token : (new URL(url).searchParams.get('token') ?? '')
 }
 
 /** What looks like an address; people type passwords into the wrong field, and the log keeps everything. */
