@@ -7,18 +7,7 @@
  */
 import { createHash } from 'node:crypto'
 import { contract, GridError, openEndpoints } from '@teamgrid/api'
-import {
-  getNamedType,
-  type GraphQLInputType,
-  type GraphQLObjectType,
-  isEnumType,
-  isInputObjectType,
-  isInterfaceType,
-  isListType,
-  isNonNullType,
-  isObjectType,
-  isUnionType,
-} from 'graphql'
+import { getNamedType, type GraphQLObjectType, isInterfaceType, isObjectType, isUnionType } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createSender } from '../server/src/datastores/testing.ts'
 import type { Actor } from '../server/src/actor.ts'
@@ -26,6 +15,7 @@ import { randomText } from '../server/src/lib/ids.ts'
 import { wandbSchema } from '../server/src/wandb/index.ts'
 import { storageId } from '../server/src/wandb/words.ts'
 import { startApp, type TestApp } from './support/app.ts'
+import { literalOf } from './support/documents.ts'
 
 const roles = ['anonymous', 'outsider', 'removed', 'viewer', 'service', 'member', 'admin'] as const
 type Role = (typeof roles)[number]
@@ -604,44 +594,6 @@ describe('GraphQL', () => {
     if (depth === 0) return undefined
     const inner = Object.keys(type.getFields()).map((name) => selectionOf(type, name, place, depth - 1))
     return `${call} { __typename ${inner.filter(Boolean).join(' ')} }`
-  }
-
-  function literalOf(type: GraphQLInputType, name: string, place: Place): string | undefined {
-    if (isNonNullType(type)) return literalOf(type.ofType, name, place)
-    if (isListType(type)) {
-      const one = literalOf(type.ofType, name, place)
-      return one && `[${one}]`
-    }
-    if (isEnumType(type)) return type.getValues()[0]!.name
-    if (isInputObjectType(type)) {
-      const given = Object.values(type.getFields()).map((each) => [
-        each.name,
-        literalOf(each.type, each.name, place),
-      ])
-      return `{ ${given
-        .filter(([, value]) => value !== undefined)
-        .map(([key, value]) => `${key}: ${value}`)
-        .join(', ')} }`
-    }
-    const known = place[name]
-    if (known !== undefined) return JSON.stringify(known)
-    switch (type.name) {
-      case 'Int':
-      case 'Int64':
-      case 'Float':
-      case 'Duration':
-        return '1'
-      case 'Boolean':
-        return 'false'
-      case 'JSONString':
-        return '"{}"'
-      case 'ID':
-        return JSON.stringify(place.id)
-      case 'String':
-        return '"x"'
-      default:
-        return undefined
-    }
   }
 
   type Place = Record<string, string>

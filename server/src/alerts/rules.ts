@@ -79,10 +79,22 @@ export function createRules(deps: {
         ? undefined
         : await access.allowed(actor, 'project:read', teams.findProjectGuard(slug, project))
     const rules = await listRules(db, team.id)
+    const visible = await visibleProjectIds(actor, team.id)
     return rules
+      .filter(({ projectId }) => projectId === null || visible.has(projectId))
       .filter(({ ownerId }) => ownerId === null || ownerId === actor.userId)
       .filter(({ projectId }) => found === undefined || projectId === null || projectId === found.id)
       .map(presentRule)
+  }
+
+  async function visibleProjectIds(actor: Actor, teamId: string): Promise<Set<string>> {
+    const rows = await db
+      .selectFrom('projects as p')
+      .select('p.id')
+      .where('p.team_id', '=', teamId)
+      .where(await access.visibleProjects(actor))
+      .execute()
+    return new Set(rows.map(({ id }) => id))
   }
 
   async function create(actor: Actor, slug: string, input: RuleInput): Promise<AlertRule> {

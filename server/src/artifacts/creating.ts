@@ -165,6 +165,7 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
     }
     const team = await access.allowed(actor, 'artifact:create', teams.teamGuard(slug))
     const found = await teams.findProjectGuard(slug, project)
+    if (found) await access.allowed(actor, 'artifact:read', found)
     return { experimentId: null, projectId: found?.id ?? null, team: { id: team.id, slug: team.slug } }
   }
 

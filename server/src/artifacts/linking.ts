@@ -119,6 +119,7 @@ export function createLinking(deps: ArtifactsDeps, { visible, guardOf, registryR
     }
     const team = await access.allowed(actor, 'artifact:create', teams.teamGuard(target.team))
     const project = await teams.findProjectGuard(target.team, target.project)
+    if (project) await access.allowed(actor, 'artifact:read', project)
     return { projectId: project?.id, team: { id: team.id, slug: team.slug }, registry: undefined }
   }
 

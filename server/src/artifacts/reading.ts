@@ -328,8 +328,9 @@ export function createReading(
   /** A project of a team, or a registry of the organisation, that the actor may read. */
   async function findProject(actor: Actor, team: string, name: string): Promise<Project | undefined> {
     const found = await teams.findProjectGuard(team, name)
-    if (found) return await access.allowed(actor, 'artifact:read', found)
-    return await registries.findRegistryProject(actor, team, name)
+    if (!found) return await registries.findRegistryProject(actor, team, name)
+    const isHidden = actor.kind !== 'anonymous' && !(await access.permits(actor, 'artifact:read', found))
+    return isHidden ? undefined : await access.allowed(actor, 'artifact:read', found)
   }
 
   function linkTo(actor: Actor, teamId: string, blobKey: string, path: string): string {

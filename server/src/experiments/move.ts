@@ -58,6 +58,8 @@ type Candidate = {
   policy_preset: string
   policy_overrides: TeamRules['policy_overrides']
   team_kind: TeamRules['kind']
+  visibility: 'team' | 'private'
+  kept_by: string | null
 }
 
 export function createMover({ db, access, teams, metrics, facts, events, clock }: Parts) {
@@ -132,9 +134,9 @@ export function createMover({ db, access, teams, metrics, facts, events, clock }
     return page.experimentIds
   }
 
-  /** What the table says depends on the team and the owner alone, so each case is asked once. */
+  /** What the table says depends on the project and the owner alone, so each case is asked once. */
   async function mayTake(actor: Actor, found: Candidate[], skipDenied: boolean) {
-    const cases = Map.groupBy(found, (each) => `${each.team_id} ${each.created_by} ${each.via_user_id}`)
+    const cases = Map.groupBy(found, (each) => [each.project_id, each.created_by, each.via_user_id].join(' '))
     const takes: Candidate[] = []
     let skipped = 0
     for (const group of cases.values()) {
@@ -329,7 +331,7 @@ async function selectCandidates(db: Db, ids: string[]): Promise<Candidate[]> {
   const { rows } = await sql<Candidate>`
     select e.id, e.slug, e.name, e.project_id, p.name as project_name, e.team_id, t.slug as team_slug,
       e.created_by, c.username as creator, e.via_user_id, e.state in ('pending', 'running', 'preempting') as is_live,
-      t.policy_preset, t.policy_overrides, t.kind as team_kind
+      t.policy_preset, t.policy_overrides, t.kind as team_kind, p.visibility, p.created_by as kept_by
     from experiments e join projects p on p.id = e.project_id join teams t on t.id = e.team_id
     join users c on c.id = e.created_by
     where e.id = any(${ids}::uuid[]) and e.deleted_at is null order by e.id`.execute(db)
@@ -346,6 +348,8 @@ function guardOf(each: Candidate): Guarded {
     },
     ownerId: each.created_by,
     createdById: each.via_user_id,
+    visibility: each.visibility,
+    keptById: each.kept_by,
     experimentId: each.id,
     kind: 'experiment',
     label: each.name,

@@ -83,11 +83,9 @@ export function createReports(deps: ReportsDeps) {
       kind?: ViewKind
     },
   ): Promise<Report> {
-    const place = await access.allowed(
-      actor,
-      'report:create',
-      ownedBy(actor, teams.findProjectGuard(team, project)),
-    )
+    // Asked as the project first: who owns what they make does not own the place.
+    const there = await access.allowed(actor, 'report:read', teams.findProjectGuard(team, project))
+    const place = await access.allowed(actor, 'report:create', ownedBy(actor, Promise.resolve(there)))
     if (actor.userId === null) throw new GridError('forbidden', 'Reports belong to people.')
     const spec = checkSpec(input.spec ?? writeReport([{ kind: 'text', markdown: '' }]))
     const id = newId(clock.now().getTime())

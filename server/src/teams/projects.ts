@@ -69,9 +69,10 @@ export function createProjects(deps: TeamsDeps) {
   }
 
   /**
-   * The project of this name, made if need be. The caller has proven `project:read`; making one is proven here.
+   * The project of this name, made if need be. The caller has proven that the actor may read in the team; that a project
+   * which is there is not hidden from them, and that they may make one, is proven here.
    *
-   * @throws GridError invalid, for a name that cannot stand in a url.
+   * @throws GridError invalid, for a name that cannot stand in a url; not_found for one that is hidden.
    */
   async function ensureProject(
     trx: Kysely<Database>,
@@ -81,7 +82,13 @@ export function createProjects(deps: TeamsDeps) {
     description = '',
   ): Promise<{ project: StoredProject; made: boolean }> {
     const existing = await store.findProjectRow(trx, team.id, name)
-    if (existing) return { project: { ...existing, kind: 'project', label: existing.name }, made: false }
+    if (existing) {
+      const project: StoredProject = { ...existing, kind: 'project', label: existing.name }
+      const guard = { ...project, ...(team.teamRules ? { teamRules: team.teamRules } : {}) }
+      if (existing.visibility === 'private' && !(await access.permits(actor, 'project:read', guard)))
+        throw new GridError('not_found')
+      return { project, made: false }
+    }
     await access.allowed(actor, 'project:create', {
       teamId: team.id,
       // Known already: looking them up from within a transaction would take a second connection.
