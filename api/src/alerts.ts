@@ -3,7 +3,7 @@ import { endpoint, Id, Instant, Ok, page, PageInput } from './base.ts'
 import { Filter } from './experiments.ts'
 
 /** What people are told about. The defaults of `defaultPreferences` say how, until they choose. */
-export const notificationKinds = ['script', 'failure', 'finish', 'rule', 'report', 'act'] as const
+export const notificationKinds = ['script', 'failure', 'finish', 'rule', 'report', 'act', 'budget'] as const
 export const NotificationKind = z.enum(notificationKinds)
 export type NotificationKind = z.infer<typeof NotificationKind>
 
@@ -18,6 +18,7 @@ export const defaultPreferences: NotificationPreferences = {
   rule: { app: true, email: true },
   report: { app: true, email: true },
   act: { app: true, email: false },
+  budget: { app: true, email: true },
 }
 
 export const AlertLevel = z.enum(['info', 'warn', 'error'])

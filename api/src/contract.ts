@@ -6,6 +6,7 @@ import { experiments } from './experiments.ts'
 import { organisation } from './organisation.ts'
 import { sweeps } from './sweeps.ts'
 import { reports } from './reports.ts'
+import { usage } from './usage.ts'
 import { instance, invitations, me, projects, teams, users } from './teams.ts'
 
 /** Every REST endpoint. Server, web, CLI, tests and the OpenAPI document derive from this value. */
@@ -25,6 +26,7 @@ export const contract = {
   alerts,
   notifications,
   reports,
+  usage,
 }
 
 export type Contract = typeof contract

@@ -10,6 +10,7 @@ export const LiveMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('project.changed'), projectId: z.string() }),
   z.object({ type: z.literal('datastore.changed'), datastoreId: z.string() }),
   z.object({ type: z.literal('team.changed') }),
+  z.object({ type: z.literal('usage.changed') }),
   /** The reader has been told something, or has read it elsewhere. */
   z.object({ type: z.literal('notifications.changed') }),
 ])

@@ -14,6 +14,7 @@ import { migrate } from './stores/postgres/migrate.ts'
 import { openPostgres } from './stores/postgres/open.ts'
 import type { Database } from './stores/postgres/schema.ts'
 import { version } from './version.ts'
+import { tickMs } from './usage/service.ts'
 import { wire } from './wiring.ts'
 
 /** How soon lines of the audit log get their place in the hash chain. */
@@ -59,7 +60,7 @@ async function start(): Promise<void> {
 
   const logError = (text: string, error: unknown) =>
     log.error(`${text}: ${error instanceof Error ? error.stack : String(error)}`)
-  const { app, alerts, artifacts, mailer, teams, experiments, sweeps, datastores } = await wire(
+  const { app, alerts, artifacts, mailer, teams, experiments, sweeps, datastores, usage } = await wire(
     {
       db,
       metrics,
@@ -108,6 +109,7 @@ async function start(): Promise<void> {
   every(mailStepMs, async () => mailer.wake(), 'Sending mail failed')
   every(sealMs, () => teams.sealAudit(), 'Sealing the audit log failed')
   every(clearMs, () => datastores.clear(), 'Clearing away what no datastore holds failed')
+  every(tickMs, () => usage.tick(), 'Keeping the books of usage failed')
   every(mailStepMs, () => alerts.step(), 'Looking after alerts failed')
   closers.push(() => alerts.settled())
 

@@ -25,6 +25,8 @@ import { createOutbound, type PrivateAddresses } from './lib/outbound.ts'
 import { createSealed } from './lib/sealed.ts'
 import { createSignedUrls } from './lib/signed.ts'
 import { createMailer, type MailSettings } from './mail/mailer.ts'
+import { usageRoutes } from './usage/routes.ts'
+import { createUsage } from './usage/service.ts'
 import { sweepRoutes } from './sweeps/routes.ts'
 import { createSweeps } from './sweeps/service.ts'
 import type { BlobStore } from './stores/blob/blob-store.ts'
@@ -110,6 +112,15 @@ export async function wire(engines: Engines, options: WiringOptions) {
     clock,
     log: options.log,
   })
+  const usage = createUsage({
+    db,
+    access,
+    teams,
+    notifications: alerts.notifications,
+    events,
+    clock,
+    linkOrigin: options.linkOrigin ?? publicUrl ?? '',
+  })
   const exports = createExports({ db, access, teams, experiments, metrics, blobs, events, clock })
   const reports = createReports({
     db,
@@ -146,6 +157,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
       alerts: alertRoutes(alerts),
       notifications: notificationRoutes(alerts),
       reports: reportRoutes(reports),
+      usage: usageRoutes(usage),
     },
     authenticate,
     access,
@@ -212,5 +224,6 @@ export async function wire(engines: Engines, options: WiringOptions) {
     datastores,
     alerts,
     reports,
+    usage,
   }
 }

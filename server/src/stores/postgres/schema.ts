@@ -57,6 +57,13 @@ export type Database = {
   datastore_part_blobs: DatastorePartBlobTable
   datastore_parts: DatastorePartTable
   datastore_uses: DatastoreUseTable
+  rates: RateTable
+  ledger_accounts: LedgerAccountTable
+  ledger_entries: LedgerEntryTable
+  meters: MeterTable
+  usage_hours: UsageHourTable
+  spending_rules: SpendingRuleTable
+  budgets: BudgetTable
   sweeps: SweepTable
   sweep_agents: SweepAgentTable
   sweep_trials: SweepTrialTable
@@ -730,4 +737,80 @@ type RegistryMemberTable = {
   user_id: string | null
   team_id: string | null
   role: 'admin' | 'member' | 'viewer'
+}
+
+type RateTable = {
+  id: string
+  cluster: string | null
+  machine: string
+  is_spot: boolean
+  microcredits_per_hour: number
+  valid_from: Instant
+  created_by: string | null
+  created_at: Instant
+}
+type LedgerAccountTable = {
+  id: string
+  kind: 'team' | 'issued' | 'consumed'
+  team_id: string | null
+  microcredits: Generated<number>
+}
+type LedgerEntryTable = {
+  number: GeneratedAlways<number>
+  transfer_id: string
+  account_id: string
+  microcredits: number
+  reason: 'credit' | 'usage' | 'adjustment'
+  note: Generated<string>
+  created_by: string | null
+  created_at: Instant
+}
+type MeterTable = {
+  id: string
+  attempt_id: string
+  kind: 'experiment' | 'session' | 'service'
+  team_id: string
+  user_id: string
+  project_id: string | null
+  subject_id: string
+  subject_name: string
+  cluster: string
+  machine: string
+  is_spot: boolean
+  cpus: number
+  gpus: number
+  microcredits_per_hour: number
+  started_at: Instant
+  metered_until: Instant
+  ended_at: InstantOrNull
+  is_settled: Generated<boolean>
+  microcredits: Generated<number>
+}
+type UsageHourTable = {
+  meter_id: string
+  hour: Instant
+  team_id: string
+  seconds: number
+  microcredits: number
+}
+type SpendingRuleTable = {
+  team_id: string
+  when_empty: 'warn' | 'pause' | 'stop' | null
+  low_microcredits: Generated<number>
+  told_low: Generated<boolean>
+  told_empty: Generated<boolean>
+}
+type BudgetTable = {
+  id: string
+  team_id: string
+  user_id: string | null
+  project_id: string | null
+  period: 'month' | 'quarter' | 'none'
+  microcredits: number
+  notice_percents: Generated<number[]>
+  is_hard: Generated<boolean>
+  told_period: Generated<string>
+  told_percent: Generated<number>
+  created_by: string | null
+  created_at: Instant
 }

@@ -12,6 +12,7 @@ const kinds: Record<NotificationKind, [title: string, says: string]> = {
   finish: ['My experiments finish', 'also when they were stopped'],
   rule: ['Alert rules', 'of my teams that name me, and my own'],
   report: ['Reports I follow', 'new comments, publications'],
+  budget: ['Credits and budgets', 'of the teams that I look after'],
   act: ['Acts of others on my things', 'such as stopping my experiment'],
 }
 
