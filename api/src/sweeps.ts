@@ -113,7 +113,7 @@ export const SweepAnalysis = z.object({
       correlation: z.number().nullable(),
     }),
   ),
-  /** Newest first. */
+  /** The newest of the sweep's experiments, newest first; after them the best ones that are older than those. */
   rows: z.array(
     z.object({
       id: Id,
@@ -127,6 +127,10 @@ export const SweepAnalysis = z.object({
   ),
   /** How many experiments the importance was learned from. */
   learnedFrom: z.number(),
+  /** How many of the rows are the newest; where it is less than `total`, the others are the best of the older ones. */
+  newest: z.number(),
+  /** How many experiments the sweep has. */
+  total: z.number(),
 })
 export type SweepAnalysis = z.infer<typeof SweepAnalysis>
 

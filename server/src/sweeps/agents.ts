@@ -8,13 +8,16 @@ import { record } from '../activity.ts'
 import type { Actor } from '../actor.ts'
 import { newId, randomText } from '../lib/ids.ts'
 import { isJsonObject, storableText } from '../lib/tolerant-json.ts'
-import { type Decision, decide, handedMax, lostMax, standingOf } from './deciding.ts'
+import { createChoosing } from './choosing.ts'
+import { type Decision, handedMax, lostMax, standingOf } from './deciding.ts'
 import type { SweepsDeps } from './deps.ts'
 import { toStop } from './hyperband.ts'
+import type { Learner } from './learner.ts'
 import { createOutcomes } from './outcomes.ts'
 import type { Values } from './parameters.ts'
 import { readConfig, type SweepConfig } from './sweep-config.ts'
 import * as store from './store.ts'
+import * as trialStore from './trial-store.ts'
 import type { AgentCommand, StoredAgent, StoredSweep, StoredTrial, SweepRef } from './types.ts'
 
 /** Agents ask every five seconds, and try for minutes when the network is away. */
@@ -24,17 +27,21 @@ const stopEarlyEverySeconds = 5
 const hostLengthMax = 255
 const agentsMax = 10_000
 const batchMax = 200
+/** Of a controller's list of what shall end, the last ones. */
+const earlyStopsMax = 10_000
 /** An agent works on one experiment, those of the command line on a few. */
 const aliveMax = 1000
 
 type Parts = SweepsDeps & {
+  learner: Learner
   /** Tells browsers. */
   tell: (sweep: Pick<StoredSweep, 'id' | 'teamId' | 'projectId'>) => void
 }
 
-export function createAgents({ db, access, experiments, clock, tell }: Parts) {
+export function createAgents({ db, access, experiments, clock, learner, tell }: Parts) {
   const startedAt = clock.now()
-  const { outcomesOf, coursesOf } = createOutcomes({ experiments })
+  const { coursesOf, ...outcomes } = createOutcomes({ db, experiments })
+  const { choose } = createChoosing({ db, learner, ...outcomes })
   const lookedAt = new Map<string, number>()
 
   /** A process says that it will ask for work. Whoever starts it owns what it runs. */
@@ -84,7 +91,7 @@ export function createAgents({ db, access, experiments, clock, tell }: Parts) {
     const agent = await access.allowed(actor, 'experiment:log', store.findAgent(db, agentId))
     await store.noteAlive(db, agentId, alive, clock.now())
     const sweep = (await store.findSweepById(db, agent.sweepId)) ?? gone()
-    await endVanished(await store.trialsOf(db, sweep.id, agentId), alive)
+    await endVanished(await trialStore.openTrials(db, sweep.id, agentId), alive)
     const { config } = readConfig(sweep.config)
     await stopEarly(actor, sweep, config)
     const stops = await stopsFor(sweep, alive)
@@ -149,29 +156,9 @@ export function createAgents({ db, access, experiments, clock, tell }: Parts) {
     config: SweepConfig,
   ): Promise<AgentCommand[]> {
     const sweep = (await store.findSweepById(db, id)) ?? gone()
-    const present = await experiments.ofSweep(sweep.projectId, sweep.slug, batchMax * 10, 'slim')
-    const mine = new Set(
-      present.filter((each) => each.ownerId === agent.ownerId).map((experiment) => experiment.id),
+    const handed = await choose(actor, sweep, agent, config, (trx, locked, number, decision) =>
+      carryOut(trx, locked, agent, number, decision),
     )
-    const needsOutcomes =
-      config.method === 'grid' || config.method === 'bayes' || (config.metric?.target ?? null) !== null
-    // Read before the lock: what is measured only grows, and the lock stays short.
-    const outcomes = needsOutcomes ? await outcomesOf(sweep, config) : []
-    const handed = await db.transaction().execute(async (trx) => {
-      const locked = (await store.lockSweep(trx, sweep.id)) ?? gone()
-      if (locked.state !== 'pending' && locked.state !== 'running') return undefined
-      const trials = await store.trialsOf(trx, sweep.id)
-      const decision = decide({
-        config,
-        seed: locked.seed,
-        isClosed: config.isLocal && locked.exhaustedAt !== null,
-        trials,
-        outcomes,
-        agentId: agent.id,
-        mayWorkOn: (experimentId) => mine.has(experimentId),
-      })
-      return await carryOut(trx, locked, agent, trials, decision)
-    })
     if (handed === undefined) return []
     tell(sweep)
     if (handed.type !== 'run' && handed.type !== 'resume') return [handed]
@@ -184,13 +171,13 @@ export function createAgents({ db, access, experiments, clock, tell }: Parts) {
     trx: store.Db,
     sweep: StoredSweep,
     agent: StoredAgent,
-    trials: readonly StoredTrial[],
-    decision: Decision,
+    nextNumber: number,
+    decision: Exclude<Decision, { do: 'think' }>,
   ): Promise<Handed | undefined> {
     const now = clock.now()
     const program = typeof sweep.config.program === 'string' ? sweep.config.program : null
     const hand = async (type: 'run' | 'resume', number: number, slug: string, values: Values) => {
-      await store.handTrial(trx, sweep.id, number, { agentId: agent.id, slug, now })
+      await trialStore.handTrial(trx, sweep.id, number, { agentId: agent.id, slug, now })
       if (sweep.state === 'pending' || sweep.exhaustedAt)
         await store.updateSweep(
           trx,
@@ -216,9 +203,9 @@ export function createAgents({ db, access, experiments, clock, tell }: Parts) {
           decision.trial.values,
         )
       case 'try': {
-        const number = (trials.at(-1)?.number ?? -1) + 1
+        const number = nextNumber
         const slug = randomText(8)
-        await store.insertTrial(trx, sweep.id, {
+        await trialStore.insertTrial(trx, sweep.id, {
           number,
           values: decision.values,
           slug,
@@ -262,7 +249,7 @@ export function createAgents({ db, access, experiments, clock, tell }: Parts) {
     })
     // Waiting for its script once more.
     if (command.type === 'resume') await experiments.upsert(actor, { id: experiment.id, state: 'pending' })
-    await store.noteExperiment(db, sweep.id, number!, experiment.id)
+    await trialStore.noteExperiment(db, sweep.id, number!, experiment.id)
     return command
   }
 
@@ -289,11 +276,11 @@ export function createAgents({ db, access, experiments, clock, tell }: Parts) {
       const now = await store.findAgent(trx, agent.id)
       // It may have spoken since it was found.
       if (!sweep || !now || now.heartbeatAt >= before) return undefined
-      const open = (await store.trialsOf(trx, sweep.id)).filter(
-        (trial) => trial.agentId === agent.id && standingOf(trial) === 'unstarted',
+      const open = (await trialStore.openTrials(trx, sweep.id, agent.id)).filter(
+        (trial) => standingOf(trial) === 'unstarted',
       )
       for (const trial of open)
-        await store.returnTrial(
+        await trialStore.returnTrial(
           trx,
           sweep.id,
           trial.number,
@@ -312,7 +299,7 @@ export function createAgents({ db, access, experiments, clock, tell }: Parts) {
     const isOver = await db.transaction().execute(async (trx) => {
       const locked = await store.lockSweep(trx, sweep.id)
       if (!locked?.exhaustedAt || (locked.state !== 'running' && locked.state !== 'pending')) return false
-      const standings = (await store.trialsOf(trx, sweep.id)).map(standingOf)
+      const standings = (await trialStore.openTrials(trx, sweep.id)).map(standingOf)
       if (standings.some((each) => each === 'waiting' || each === 'unstarted' || each === 'running'))
         return false
       await store.updateSweep(trx, sweep.id, { state: 'finished', endedAt: clock.now() }, clock.now())
@@ -334,17 +321,18 @@ export function createAgents({ db, access, experiments, clock, tell }: Parts) {
     const entries = Array.isArray(controller.schedule) ? controller.schedule.filter(isJsonObject) : []
     await db.transaction().execute(async (trx) => {
       await store.lockSweep(trx, sweep.id)
-      const trials = await store.trialsOf(trx, sweep.id)
-      const seen = new Set(trials.map((trial) => trial.scheduleId))
-      let number = (trials.at(-1)?.number ?? -1) + 1
+      const ids = entries.flatMap(({ id }) => (typeof id === 'string' ? [id] : []))
+      const seen = await trialStore.knownSchedules(trx, sweep.id, ids)
+      let number = (await trialStore.tallyTrials(trx, sweep.id)).nextNumber
       let isClosed = false
       for (const { id, data } of entries) {
         if (typeof id !== 'string' || id.length > 200 || seen.has(id)) continue
+        seen.add(id)
         const args = isJsonObject(data) ? data.args : undefined
         if (args === null) isClosed = true
         if (!isJsonObject(args)) continue
         const trial = { number: number++, values: unwrapped(args), slug: randomText(8), scheduleId: id }
-        await store.insertTrial(trx, sweep.id, { ...trial, now: clock.now() })
+        await trialStore.insertTrial(trx, sweep.id, { ...trial, now: clock.now() })
       }
       await store.updateSweep(
         trx,
@@ -353,12 +341,14 @@ export function createAgents({ db, access, experiments, clock, tell }: Parts) {
         clock.now(),
       )
     })
-    const slugs = Array.isArray(controller.earlystop) ? new Set(controller.earlystop) : new Set()
-    if (slugs.size > 0) {
-      const found = await experiments.ofSweep(sweep.projectId, sweep.slug, batchMax * 10, 'slim')
+    const slugs = Array.isArray(controller.earlystop)
+      ? controller.earlystop.filter((slug): slug is string => typeof slug === 'string').slice(-earlyStopsMax)
+      : []
+    if (slugs.length > 0) {
+      const found = await experiments.ofSweep(sweep.projectId, sweep.slug, earlyStopsMax, 'slim', slugs)
       await experiments.stopInSweep(
         actor,
-        found.filter((each) => slugs.has(each.slug)).map((each) => each.id),
+        found.map((each) => each.id),
         `the controller of sweep ${sweep.slug}`,
       )
     }
@@ -367,10 +357,8 @@ export function createAgents({ db, access, experiments, clock, tell }: Parts) {
 
   /** What became of the controller's wishes, newest last. */
   async function scheduled(sweep: StoredSweep): Promise<{ id: string; slug: string }[]> {
-    const trials = await store.trialsOf(db, sweep.id)
-    return trials
-      .flatMap(({ scheduleId, slug }) => (scheduleId && slug ? [{ id: scheduleId, slug }] : []))
-      .slice(-batchMax)
+    const trials = await trialStore.scheduledTrials(db, sweep.id, batchMax)
+    return trials.flatMap(({ id, slug }) => (slug ? [{ id, slug }] : []))
   }
 
   /**
@@ -398,9 +386,15 @@ export function createAgents({ db, access, experiments, clock, tell }: Parts) {
     })
     await db.transaction().execute(async (trx) => {
       await store.lockSweep(trx, sweep.id)
-      const number = ((await store.trialsOf(trx, sweep.id)).at(-1)?.number ?? -1) + 1
-      await store.insertTrial(trx, sweep.id, { number, values, slug, scheduleId: null, now: clock.now() })
-      await store.noteExperiment(trx, sweep.id, number, experiment.id)
+      const number = (await trialStore.tallyTrials(trx, sweep.id)).nextNumber
+      await trialStore.insertTrial(trx, sweep.id, {
+        number,
+        values,
+        slug,
+        scheduleId: null,
+        now: clock.now(),
+      })
+      await trialStore.noteExperiment(trx, sweep.id, number, experiment.id)
       await record(trx, actor, 'run:edit', {
         teamId: sweep.teamId,
         kind: 'sweep',

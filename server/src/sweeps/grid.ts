@@ -44,16 +44,9 @@ export function createGrid(parameters: readonly Parameter[]): Grid {
   }
 }
 
-/** The first combination that nobody has; undefined when all are taken. */
-export function nextInGrid(grid: Grid, taken: Iterable<Values>): Values | undefined {
-  const positions = new Set<number>()
-  for (const values of taken) {
-    const position = grid.positionOf(values)
-    if (position !== undefined) positions.add(position)
-  }
-  // Positions are distinct, so among the first `positions.size + 1` one is free.
-  for (let position = 0; position < grid.size && position <= positions.size; position++)
-    if (!positions.has(position)) return grid.at(position)
+/** @returns the first position at or after `from` that nobody has; undefined when there is none. */
+export function freeInGrid(grid: Grid, taken: ReadonlySet<number>, from: number): number | undefined {
+  for (let position = from; position < grid.size; position++) if (!taken.has(position)) return position
   return undefined
 }
 

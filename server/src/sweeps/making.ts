@@ -1,6 +1,6 @@
 /** What people do to sweeps: make, change, steer, delete. */
 import { randomInt } from 'node:crypto'
-import { endedStates, GridError, type SweepAction, sweepActionsFrom, type SweepState } from '@teamgrid/api'
+import { GridError, type SweepAction, sweepActionsFrom, type SweepState } from '@teamgrid/api'
 import { record } from '../activity.ts'
 import type { Actor } from '../actor.ts'
 import { newId, randomText } from '../lib/ids.ts'
@@ -9,10 +9,8 @@ import { standingOf } from './deciding.ts'
 import type { SweepsDeps } from './deps.ts'
 import { parseConfigText, readConfig } from './sweep-config.ts'
 import * as store from './store.ts'
+import * as trialStore from './trial-store.ts'
 import type { StoredSweep, SweepRef } from './types.ts'
-
-/** What is stopped when a sweep is cancelled. */
-const experimentsMax = 10_000
 
 export type NewSweepInput = {
   /** Absent: the actor's default team. */
@@ -175,14 +173,14 @@ export function createMaking({ db, access, teams, experiments, events, clock, te
 
   /** Cancelling ends what runs, and what was handed out and has not begun will not begin. */
   async function endAll(actor: Actor, sweep: StoredSweep): Promise<void> {
-    const present = await experiments.ofSweep(sweep.projectId, sweep.slug, experimentsMax, 'slim')
-    const open = present.filter((each) => !endedStates.includes(each.state))
+    const live = await trialStore.experimentSlugs(db, sweep, { isLive: true })
+    const open = await experiments.ofSweep(sweep.projectId, sweep.slug, live.length, 'slim', live)
     await experiments.stopInSweep(
       actor,
       open.map((each) => each.id),
       `sweep ${sweep.slug} was cancelled`,
     )
-    const trials = await store.trialsOf(db, sweep.id)
+    const trials = await trialStore.openTrials(db, sweep.id)
     const handed = new Set(
       trials.filter((trial) => standingOf(trial) === 'unstarted').map((each) => each.experimentId),
     )

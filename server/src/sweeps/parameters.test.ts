@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { normalQuantile, normalShare } from './distributions.ts'
-import { createGrid, nextInGrid } from './grid.ts'
+import { createGrid, freeInGrid } from './grid.ts'
 import { createParameter, drawValues, type ParameterSpec } from './parameters.ts'
 import { createRandom } from './random.ts'
 
@@ -107,12 +107,17 @@ test('a grid hands out each combination once, nested and in order, and then none
     createParameter(['o', 'lr'], { distribution: 'categorical', values: [1, 2, 3] }),
     createParameter(['c'], { distribution: 'constant', value: null }),
   ])
-  const taken: Record<string, unknown>[] = []
-  for (let next = nextInGrid(grid, taken); next; next = nextInGrid(grid, taken)) taken.push(next)
-  expect(taken).toHaveLength(6)
-  expect(taken[0]).toEqual({ a: 'x', o: { lr: 1 }, c: null })
-  expect(taken[4]).toEqual({ a: { y: 1 }, o: { lr: 2 }, c: null })
-  expect(new Set(taken.map((values) => JSON.stringify(values))).size).toBe(6)
+  const taken = new Set<number>()
+  for (let free = freeInGrid(grid, taken, 0); free !== undefined; free = freeInGrid(grid, taken, free))
+    taken.add(free)
+  const all = [...taken].map((position) => grid.at(position))
+  expect(all).toHaveLength(6)
+  expect(all[0]).toEqual({ a: 'x', o: { lr: 1 }, c: null })
+  expect(all[4]).toEqual({ a: { y: 1 }, o: { lr: 2 }, c: null })
+  expect(new Set(all.map((values) => JSON.stringify(values))).size).toBe(6)
+  expect(all.map((values) => grid.positionOf(values))).toEqual([0, 1, 2, 3, 4, 5])
   // One that was deleted is free again; what is of no combination takes none.
-  expect(nextInGrid(grid, [...taken.slice(0, 2), ...taken.slice(3), { a: 'elsewhere' }])).toEqual(taken[2])
+  taken.delete(2)
+  expect(freeInGrid(grid, taken, 0)).toBe(2)
+  expect(grid.positionOf({ a: 'elsewhere' })).toBeUndefined()
 })

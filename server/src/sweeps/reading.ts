@@ -10,24 +10,35 @@ import {
 } from '@teamgrid/api'
 import type { Actor } from '../actor.ts'
 import { parametersIn } from '../experiments/service.ts'
-import type { StoredExperiment } from '../experiments/types.ts'
+import type { Condition, StoredExperiment } from '../experiments/types.ts'
 import { standingOf } from './deciding.ts'
 import type { SweepsDeps } from './deps.ts'
-import { correlation, type Feature, importances } from './importance.ts'
-import { summaryNumber } from './outcomes.ts'
+import { correlation, type Feature } from './importance.ts'
+import type { Learner } from './learner.ts'
+import { createOutcomes, summaryNumber } from './outcomes.ts'
 import { type Parameter, textOf, valueIn } from './parameters.ts'
 import { expectedCount, readConfig } from './sweep-config.ts'
 import * as store from './store.ts'
+import * as trialStore from './trial-store.ts'
 import type { StoredAgent, StoredSweep, SweepRef } from './types.ts'
 
 export type ProjectRef = { team: string; project: string }
 type ListInput = ProjectRef & { search?: string; limit: number; cursor?: string }
 
-const experimentsMax = 10_000
 /** Of the best, so many may have logged what is no number. */
 const candidatesMax = 50
+/** A sweep larger than the page is shown by its newest experiments and the best ones of all. */
+const bestShown = 100
 
-export function createReading({ db, access, teams, experiments }: SweepsDeps) {
+export function createReading({
+  db,
+  access,
+  teams,
+  experiments,
+  learner,
+}: SweepsDeps & { learner: Learner }) {
+  const { slugsOfBest } = createOutcomes({ db, experiments })
+
   /** The sweep, if the actor may see it. */
   async function find(actor: Actor, ref: SweepRef): Promise<StoredSweep | undefined> {
     return await readable(actor, await store.findSweep(db, ref))
@@ -44,7 +55,7 @@ export function createReading({ db, access, teams, experiments }: SweepsDeps) {
   /** A page of a project's sweeps as stored. A limit of 0 only counts. */
   async function page(
     actor: Actor,
-    input: ProjectRef & { search?: string; offset: number; limit: number },
+    input: ProjectRef & { search?: string; where?: Condition; offset: number; limit: number },
   ): Promise<{ sweeps: StoredSweep[]; total: number }> {
     const project = await access.allowed(
       actor,
@@ -153,10 +164,16 @@ export function createReading({ db, access, teams, experiments }: SweepsDeps) {
   }
 
   async function agentList(sweep: StoredSweep): Promise<SweepAgent[]> {
-    const [agents, trials] = await Promise.all([store.agentsOf(db, sweep.id), store.trialsOf(db, sweep.id)])
+    const [agents, trials] = await Promise.all([
+      store.agentsOf(db, sweep.id),
+      trialStore.openTrials(db, sweep.id),
+    ])
     const open = trials.filter((trial) => ['unstarted', 'running'].includes(standingOf(trial)))
+    const slugs = open.flatMap(({ slug }) => slug ?? [])
     const present =
-      open.length === 0 ? [] : await experiments.ofSweep(sweep.projectId, sweep.slug, experimentsMax, 'slim')
+      slugs.length === 0
+        ? []
+        : await experiments.ofSweep(sweep.projectId, sweep.slug, slugs.length, 'slim', slugs)
     const names = new Map(present.map((experiment) => [experiment.slug, experiment.name]))
     return agents.map((agent) => {
       const current = open.find((trial) => trial.agentId === agent.id)?.slug
@@ -179,13 +196,26 @@ export function createReading({ db, access, teams, experiments }: SweepsDeps) {
     return store.agentsOf(db, sweep.id)
   }
 
-  /** The experiments of a sweep in the order of their making; of an agent only those it was given. */
-  async function experimentsOf(sweep: StoredSweep, agent?: StoredAgent): Promise<StoredExperiment[]> {
-    const found = await experiments.ofSweep(sweep.projectId, sweep.slug, experimentsMax)
-    if (!agent) return found
-    const trials = await store.trialsOf(db, sweep.id)
-    const given = new Set(trials.flatMap((trial) => (trial.agentId === agent.id ? (trial.slug ?? []) : [])))
-    return found.filter((experiment) => given.has(experiment.slug))
+  /**
+   * A page of the experiments of a sweep in the order of their making; of an agent only those it was given.
+   * @param place offset and length, once it is known how many there are.
+   */
+  async function experimentsOf(
+    sweep: StoredSweep,
+    place: (total: number) => { offset: number; limit: number; isReversed?: boolean },
+    only: { agentId?: string; isPrior?: boolean } = {},
+  ): Promise<{ experiments: StoredExperiment[]; offset: number; total: number }> {
+    const found = await trialStore.experimentSlugs(db, sweep, {
+      ...(only.agentId === undefined ? {} : { agentId: only.agentId }),
+      ...(only.isPrior ? { before: sweep.createdAt } : {}),
+    })
+    const { offset, limit, isReversed } = place(found.length)
+    const slugs = (isReversed ? found.toReversed() : found).slice(offset, offset + limit)
+    const present =
+      slugs.length === 0
+        ? []
+        : await experiments.ofSweep(sweep.projectId, sweep.slug, slugs.length, 'whole', slugs)
+    return { experiments: isReversed ? present.toReversed() : present, offset, total: found.length }
   }
 
   async function experimentCount(sweep: StoredSweep): Promise<number> {
@@ -198,7 +228,9 @@ export function createReading({ db, access, teams, experiments }: SweepsDeps) {
   ): Promise<SweepAnalysis> {
     const sweep = await access.allowed(actor, 'metric:read', store.findSweep(db, ref))
     const { config } = readConfig(sweep.config)
-    const found = (await experiments.ofSweep(sweep.projectId, sweep.slug, limit)).toReversed()
+    const total = await experimentCount(sweep)
+    const newest = (await experiments.ofSweep(sweep.projectId, sweep.slug, limit)).toReversed()
+    const found = [...newest, ...(total > newest.length ? await bestBeyond(actor, sweep, newest) : [])]
     const metric = config.metric?.name
     const rows = found.map((experiment) => {
       const values = parametersIn(experiment)
@@ -223,7 +255,7 @@ export function createReading({ db, access, teams, experiments }: SweepsDeps) {
         ({ index, parameter }) =>
           parameter.distribution !== 'constant' || varies(rows.map((row) => row.values[index])),
       )
-    const shares = importances(
+    const shares = await learner.importances(
       varying.map(({ feature }) => feature),
       targets,
     )
@@ -247,7 +279,23 @@ export function createReading({ db, access, teams, experiments }: SweepsDeps) {
         metric: value,
       })),
       learnedFrom: shares === null ? 0 : known.length,
+      newest: newest.length,
+      total,
     }
+  }
+
+  /** The best experiments of all that are not among these, newest first. */
+  async function bestBeyond(
+    actor: Actor,
+    sweep: StoredSweep,
+    newest: readonly StoredExperiment[],
+  ): Promise<StoredExperiment[]> {
+    const { metric } = readConfig(sweep.config).config
+    if (!metric) return []
+    const shown = new Set(newest.map(({ slug }) => slug))
+    const slugs = (await slugsOfBest(actor, sweep, metric, bestShown)).filter((slug) => !shown.has(slug))
+    if (slugs.length === 0) return []
+    return (await experiments.ofSweep(sweep.projectId, sweep.slug, slugs.length, 'whole', slugs)).toReversed()
   }
 
   return {

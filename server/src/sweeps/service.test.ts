@@ -1,8 +1,11 @@
 import { GridError } from '@teamgrid/api'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Condition } from '../experiments/types.ts'
+import { createOutcomes } from './outcomes.ts'
 import { textOf, type Values } from './parameters.ts'
 import { createRandom } from './random.ts'
-import { createSweeps } from './service.ts'
+import { createSweeps, readConfig } from './service.ts'
 import { type Bench, openBench } from './testing.ts'
 import type { AgentCommand, StoredAgent, StoredSweep } from './types.ts'
 
@@ -231,6 +234,138 @@ test('run_cap counts what was handed out, over all agents', async () => {
   const commands = await Promise.all(agents.map((agent) => bench.sweeps.heartbeat(team.member, agent.id, [])))
   expect(commands.filter(([command]) => command?.type === 'run')).toHaveLength(3)
   expect(await experimentsOf(sweep)).toHaveLength(3)
+})
+
+/** So many finished trials of a sweep at once; the values of each by SQL over its `number`, counted from 1. */
+async function manyTrials(sweep: StoredSweep, count: number, params: string) {
+  const model = await bench.anExperiment(team.member, { config: {} })
+  await sql`
+    with made as (
+      insert into experiments (id, project_id, team_id, slug, name, state, created_by, config, summary, sweep_name, created_at)
+      select gen_random_uuid(), project_id, team_id, 'many-' || ${sweep.slug} || number, 'many', 'finished', created_by,
+        '{}', '{}', ${sweep.slug}, now() + number * interval '1 second'
+      from experiments, generate_series(1, ${count}) number where id = ${model.id}
+      returning id, slug, created_at
+    ), numbered as (select *, row_number() over (order by created_at) as number from made)
+    insert into sweep_trials (sweep_id, number, params, state, slug, experiment_id, reported_at)
+    select ${sweep.id}, number - 1, ${sql.raw(params)}, 'handed', slug, id, now() from numbered`.execute(
+    bench.db,
+  )
+  // Postgres does so by itself, a while after so much has changed.
+  await sql`analyze experiments, sweep_trials`.execute(bench.db)
+}
+
+describe('however large a sweep is', () => {
+  test('a grid of thousands goes on where it was, and what was tried before the sweep stays tried', async () => {
+    const prior = await bench.anExperiment(team.member, { config: { a: { value: 6002 } } })
+    const { sweep } = await bench.sweeps.create(team.member, {
+      project: 'digits',
+      configText: '{method: grid, parameters: {a: {min: 1, max: 6003}}}',
+      prior: [prior.slug],
+    })
+    await manyTrials(sweep, 6000, `jsonb_build_object('a', number)`)
+    const agent = await bench.anAgent(team.member, sweep)
+    const told = []
+    for (let number = 0; number < 3; number++) told.push(await bench.worksOnce(team.member, sweep, agent))
+    expect(told).toMatchObject([{ values: { a: 6001 } }, { values: { a: 6003 } }, { type: 'exit' }])
+    expect(await stateOf(sweep)).toBe('finished')
+    // Deleted in the middle: tried again when the sweep is resumed, and nothing else is.
+    const ref = { team: team.slug, project: 'digits', slug: `many-${sweep.slug}3000` }
+    await bench.experiments.delete(team.member, ref)
+    await bench.sweeps.steer(team.member, bench.refOf(sweep), 'resume')
+    expect(await bench.worksOnce(team.member, sweep, agent)).toMatchObject({ values: { a: 3000 } })
+    expect(await bench.worksOnce(team.member, sweep, agent)).toEqual({ type: 'exit' })
+  })
+
+  test('a random search of values that can be counted finds the last one that is left', async () => {
+    const sweep = await bench.aSweep(
+      team.member,
+      '{method: random, parameters: {a: {min: 1, max: 2000}, b: {value: x}}}',
+    )
+    await manyTrials(
+      sweep,
+      1999,
+      `jsonb_build_object('b', 'x', 'a', case when number < 777 then number else number + 1 end)`,
+    )
+    const agent = await bench.anAgent(team.member, sweep)
+    expect(await bench.worksOnce(team.member, sweep, agent)).toMatchObject({ values: { a: 777, b: 'x' } })
+  })
+
+  test('a model, a target and the page know the best of all, and the page says what it shows', async () => {
+    const sweep = await bench.aSweep(
+      team.member,
+      '{method: bayes, metric: {name: loss, target: 0.001}, parameters: {x: {min: 0.0, max: 1.5}}}',
+    )
+    const agent = await bench.anAgent(team.member, sweep)
+    for (const loss of [0.5, 0.01]) await bench.worksOnce(team.member, sweep, agent, () => loss)
+    await sql`update sweep_trials set number = number + 5000 where sweep_id = ${sweep.id}`.execute(bench.db)
+    await manyTrials(sweep, 1200, `jsonb_build_object('x', 0.1)`)
+    const { rows, newest, total } = await bench.sweeps.analysis(team.member, {
+      ...bench.refOf(sweep),
+      limit: 1000,
+    })
+    expect([newest, total, rows.length]).toEqual([1000, 1202, 1002])
+    const measured = rows.flatMap(({ metric }) => metric ?? [])
+    expect(new Set(measured)).toEqual(new Set([0.01, 0.5]))
+    const { outcomesOf } = createOutcomes(bench)
+    const metric = readConfig(sweep.config).config.metric!
+    for (const round of ['read', 'remembered']) {
+      const outcomes = await outcomesOf(team.member, sweep, metric)
+      expect(outcomes, round).toHaveLength(1002)
+      const best = outcomes.flatMap((outcome) => outcome.best ?? [])
+      expect(new Set(best), round).toEqual(new Set([0.01, 0.5]))
+    }
+    expect(runIn(await bench.sweeps.heartbeat(team.member, agent.id, []))).toBeDefined()
+    const best = rows.find(({ metric: value }) => value === 0.01)!.slug
+    await bench.logs(team.member, sweep, best, 'loss', [0.0001], 0, 1)
+    const other = await bench.anAgent(team.member, sweep)
+    expect(await bench.sweeps.heartbeat(team.member, other.id, [])).toEqual([{ type: 'exit' }])
+  })
+})
+
+test('sweeps are found by their fields', async () => {
+  const project = `filtered-${Date.now()}`
+  const make = (method: string, name: string) =>
+    bench.aSweep(
+      team.member,
+      `{method: ${method}, name: "${name}", metric: {name: loss}, parameters: {a: {min: 1, max: 9}}}`,
+      project,
+    )
+  const one = await make('grid', 'first try')
+  const two = await make('random', 'second try')
+  await bench.sweeps.steer(team.member, bench.refOf(two), 'cancel')
+  const found = async (where: Condition) => {
+    const input = { team: team.slug, project, where, offset: 0, limit: 10 }
+    const { sweeps, total } = await bench.sweeps.page(team.viewer, input)
+    expect(total).toBe(sweeps.length)
+    return sweeps.map(({ name }) => name)
+  }
+  expect(await found({ op: 'eq', column: 'slug', value: one.slug })).toEqual(['first try'])
+  expect(await found({ op: 'eq', column: 'state', value: 'cancelled' })).toEqual(['second try'])
+  expect(await found({ op: 'regex', column: 'name', value: '^(first|third)' })).toEqual(['first try'])
+  expect(await found({ op: 'gt', column: 'created_at', value: one.createdAt.getTime() })).toEqual([
+    'second try',
+  ])
+  // What has no value is not equal to anything, and so is everything denied of it.
+  expect(await found({ op: 'not', condition: { op: 'eq', column: 'description', value: 'x' } })).toHaveLength(
+    2,
+  )
+  expect(
+    await found({
+      op: 'or',
+      conditions: [
+        { op: 'eq', column: 'method', value: 'grid' },
+        { op: 'contains', column: 'name', value: 'SECOND' },
+      ],
+    }),
+  ).toEqual(['second try', 'first try'])
+  for (const where of [
+    { op: 'regex', column: 'name', value: '(' },
+    { op: 'regex', column: 'name', value: '(a)\\1' },
+    { op: 'eq', column: 'config.lr', value: 1 },
+    { op: 'gt', column: 'created_at', value: 'yesterday' },
+  ] satisfies Condition[])
+    expect(await codeOf(found(where))).toBe('invalid')
 })
 
 describe('whatever agents do, at the same moment', () => {

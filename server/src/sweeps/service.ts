@@ -2,6 +2,7 @@
 import type { Actor } from '../actor.ts'
 import { createAgents } from './agents.ts'
 import type { SweepsDeps } from './deps.ts'
+import { createLearner } from './learner.ts'
 import { createMaking } from './making.ts'
 import { createReading } from './reading.ts'
 import type { StoredSweep } from './types.ts'
@@ -14,11 +15,12 @@ export type Sweeps = ReturnType<typeof createSweeps>
 export function createSweeps(deps: SweepsDeps) {
   const tell = ({ id, teamId, projectId }: Pick<StoredSweep, 'id' | 'teamId' | 'projectId'>) =>
     deps.events.publish({ type: 'sweep.changed', teamId, projectId, sweepId: id })
+  const learner = createLearner()
   const making = createMaking({ ...deps, tell })
-  const { details, shown, ...reading } = createReading(deps)
+  const { details, shown, ...reading } = createReading({ ...deps, learner })
   return {
     ...making,
-    ...createAgents({ ...deps, tell }),
+    ...createAgents({ ...deps, learner, tell }),
     ...reading,
     /** As `create`, `steer` and `change`, answered as pages show a sweep. */
     shown: {

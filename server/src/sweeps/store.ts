@@ -2,10 +2,11 @@
 import type { ExperimentState, SweepState } from '@teamgrid/api'
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { TeamRules } from '../actor.ts'
+import type { Condition } from '../experiments/types.ts'
 import { toStrictJson } from '../lib/tolerant-json.ts'
 import type { Database } from '../stores/postgres/schema.ts'
-import type { Values } from './parameters.ts'
-import type { StoredAgent, StoredSweep, StoredTrial, SweepRef } from './types.ts'
+import { toldOfExpression, whereOf } from './sweep-filter.ts'
+import type { StoredAgent, StoredSweep, SweepRef } from './types.ts'
 
 export type Db = Kysely<Database>
 
@@ -78,22 +79,25 @@ export async function lockSweep(trx: Db, id: string): Promise<StoredSweep | unde
   return (await selectSweeps(trx, sql`s.id = ${id}`, sql`for update of s`))[0]
 }
 
+export type SweepsPage = { search?: string; where?: Condition; offset: number; limit: number }
+
 /** A page of a project's sweeps, newest first, and how many there are in all. */
 export async function listSweeps(
   db: Db,
   projectId: string,
-  { search, offset, limit }: { search?: string; offset: number; limit: number },
+  { search, where: condition, offset, limit }: SweepsPage,
 ): Promise<{ sweeps: StoredSweep[]; total: number }> {
   const fits = search?.trim()
     ? sql`and position(lower(${search.trim()}) in lower(concat_ws(' ', s.name, s.slug, s.description))) > 0`
     : sql``
-  const where = sql`s.project_id = ${projectId} ${fits}`
+  const chosen = condition === undefined ? sql`` : sql`and ${whereOf(condition)}`
+  const where = sql`s.project_id = ${projectId} ${fits} ${chosen}`
   const [sweeps, counted] = await Promise.all([
     limit === 0
       ? []
       : selectSweeps(db, where, sql`order by s.created_at desc, s.id desc offset ${offset} limit ${limit}`),
-    sql<{ total: number }>`select count(*) as total from sweeps s where ${where}`.execute(db),
-  ])
+    sql<{ total: number }>`select count(*) as total ${fromSweeps} where ${where}`.execute(db),
+  ]).catch(toldOfExpression)
   return { sweeps, total: Number(counted.rows[0]!.total) }
 }
 
@@ -347,123 +351,6 @@ export async function noteAlive(db: Db, agentId: string, slugs: readonly string[
 
 export async function endAgent(trx: Db, id: string, state: 'finished' | 'crashed', now: Date): Promise<void> {
   await trx.updateTable('sweep_agents').set({ state, ended_at: now }).where('id', '=', id).execute()
-}
-
-type TrialRow = {
-  number: number
-  params: Values
-  state: StoredTrial['state']
-  slug: string | null
-  experiment_id: string | null
-  agent_id: string | null
-  schedule_id: string | null
-  handed_count: number
-  lost_count: number
-  reported_at: Date | null
-  experiment_state: ExperimentState | null
-  is_gone: boolean
-}
-
-/** All trials of a sweep, or those with one agent, in order. */
-export async function trialsOf(db: Db, sweepId: string, agentId?: string): Promise<StoredTrial[]> {
-  const ofAgent = agentId === undefined ? sql`` : sql`and x.agent_id = ${agentId}`
-  const { rows } = await sql<TrialRow>`
-    select x.number, x.params, x.state, x.slug, x.experiment_id, x.agent_id, x.schedule_id, x.handed_count,
-      x.lost_count, x.reported_at, e.state as experiment_state,
-      x.experiment_id is not null and (e.id is null or e.deleted_at is not null) as is_gone
-    from sweep_trials x left join experiments e on e.id = x.experiment_id
-    where x.sweep_id = ${sweepId} ${ofAgent} order by x.number`.execute(db)
-  return rows.map((row) => ({
-    number: row.number,
-    values: row.params,
-    state: row.state,
-    slug: row.slug,
-    experimentId: row.experiment_id,
-    agentId: row.agent_id,
-    scheduleId: row.schedule_id,
-    handedCount: row.handed_count,
-    lostCount: row.lost_count,
-    reportedAt: row.reported_at,
-    experimentState: row.is_gone ? 'deleted' : row.experiment_state,
-  }))
-}
-
-export async function insertTrial(
-  trx: Db,
-  sweepId: string,
-  trial: { number: number; values: Values; slug: string | null; scheduleId: string | null; now: Date },
-): Promise<void> {
-  await trx
-    .insertInto('sweep_trials')
-    .values({
-      sweep_id: sweepId,
-      number: trial.number,
-      params: toStrictJson(trial.values),
-      state: 'waiting',
-      slug: trial.slug,
-      schedule_id: trial.scheduleId,
-      created_at: trial.now,
-    })
-    .execute()
-}
-
-export async function handTrial(
-  trx: Db,
-  sweepId: string,
-  number: number,
-  to: { agentId: string; slug: string; now: Date },
-): Promise<void> {
-  await trx
-    .updateTable('sweep_trials')
-    .set((eb) => ({
-      state: 'handed',
-      agent_id: to.agentId,
-      slug: to.slug,
-      handed_at: to.now,
-      reported_at: null,
-      handed_count: eb('handed_count', '+', 1),
-    }))
-    .where('sweep_id', '=', sweepId)
-    .where('number', '=', number)
-    .execute()
-}
-
-export async function noteExperiment(
-  db: Db,
-  sweepId: string,
-  number: number,
-  experimentId: string,
-): Promise<void> {
-  await db
-    .updateTable('sweep_trials')
-    .set({ experiment_id: experimentId })
-    .where('sweep_id', '=', sweepId)
-    .where('number', '=', number)
-    .execute()
-}
-
-/** Its agent is gone: somebody else may take it, under a new slug. */
-export async function returnTrial(
-  trx: Db,
-  sweepId: string,
-  number: number,
-  state: 'waiting' | 'dropped',
-): Promise<void> {
-  await trx
-    .updateTable('sweep_trials')
-    .set((eb) => ({
-      state,
-      slug: null,
-      experiment_id: null,
-      agent_id: null,
-      handed_at: null,
-      reported_at: null,
-      handed_count: 0,
-      lost_count: eb('lost_count', '+', 1),
-    }))
-    .where('sweep_id', '=', sweepId)
-    .where('number', '=', number)
-    .execute()
 }
 
 /** How many experiments of each state each sweep of a project has, by its slug. */

@@ -56,6 +56,7 @@ export type StoredTrial = {
   reportedAt: Date | null
   /** Of its experiment; null before that is made, `deleted` after it is gone. */
   experimentState: ExperimentState | 'deleted' | null
+  experimentOwnerId: string | null
 }
 
 /** What an agent is told to do. */

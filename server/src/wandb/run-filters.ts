@@ -40,7 +40,7 @@ const columns: Record<string, string> = {
   updatedAt: 'heartbeat_at',
   updated_at: 'heartbeat_at',
 }
-const instants = new Set(['created_at', 'heartbeat_at'])
+const instants = new Set(['created_at', 'heartbeat_at', 'updated_at'])
 
 const comparisons = { $gt: 'gt', $gte: 'gte', $lt: 'lt', $lte: 'lte' } as const
 
@@ -52,6 +52,14 @@ type Scalar = string | number | boolean
  * @throws GridError invalid with the part that is not understood.
  */
 export function runCondition(text: string | null | undefined): Condition | undefined {
+  return conditionIn(text, columnsOf)
+}
+
+/** Our columns for a key of theirs. @throws GridError invalid for a key that there is not. */
+type ColumnsOf = (key: string) => [string, ...string[]]
+
+/** The same dialect over whatever has columns. */
+export function conditionIn(text: string | null | undefined, columnsOf: ColumnsOf): Condition | undefined {
   if (!text?.trim()) return undefined
   let filters: unknown
   try {
@@ -61,41 +69,41 @@ export function runCondition(text: string | null | undefined): Condition | undef
   }
   if (filters === null) return undefined
   if (!isJsonObject(filters)) throw new GridError('invalid', 'The filters are not a JSON object')
-  return Object.keys(filters).length === 0 ? undefined : conjunction(filters, 0)
+  return Object.keys(filters).length === 0 ? undefined : conjunction(filters, 0, columnsOf)
 }
 
 /** Several keys of one object must all hold. */
-function conjunction(filters: Record<string, unknown>, depth: number): Condition {
+function conjunction(filters: Record<string, unknown>, depth: number, columnsOf: ColumnsOf): Condition {
   if (depth > depthMax) throw new GridError('invalid', `Filters may nest ${depthMax} deep at most`)
-  return all(Object.entries(filters).map(([key, value]) => partOf(key, value, depth)))
+  return all(Object.entries(filters).map(([key, value]) => partOf(key, value, depth, columnsOf)))
 }
 
-function partOf(key: string, value: unknown, depth: number): Condition {
+function partOf(key: string, value: unknown, depth: number, columnsOf: ColumnsOf): Condition {
   switch (key) {
     case '$and':
-      return all(listOf(key, value, depth))
+      return all(listOf(key, value, depth, columnsOf))
     case '$or':
-      return { op: 'or', conditions: listOf(key, value, depth) }
+      return { op: 'or', conditions: listOf(key, value, depth, columnsOf) }
     case '$nor':
-      return not({ op: 'or', conditions: listOf(key, value, depth) })
+      return not({ op: 'or', conditions: listOf(key, value, depth, columnsOf) })
     case '$not':
       if (!isJsonObject(value)) throw new GridError('invalid', '$not takes a filter')
-      return not(conjunction(value, depth + 1))
+      return not(conjunction(value, depth + 1, columnsOf))
     default:
       if (key.startsWith('$')) throw new GridError('invalid', `There is no operator ${key.slice(0, 50)}`)
-      return onKey(key, value, depth)
+      return onKey(key, value, depth, columnsOf)
   }
 }
 
-function listOf(operator: string, value: unknown, depth: number): Condition[] {
+function listOf(operator: string, value: unknown, depth: number, columnsOf: ColumnsOf): Condition[] {
   const parts = Array.isArray(value) ? value : [value]
   return parts.map((part) => {
     if (!isJsonObject(part)) throw new GridError('invalid', `${operator} takes a list of filters`)
-    return conjunction(part, depth + 1)
+    return conjunction(part, depth + 1, columnsOf)
   })
 }
 
-function onKey(key: string, value: unknown, depth: number): Condition {
+function onKey(key: string, value: unknown, depth: number, columnsOf: ColumnsOf): Condition {
   const isOperators = isJsonObject(value) && Object.keys(value).some((name) => name.startsWith('$'))
   const operators: Record<string, unknown> = isOperators ? value : { $eq: value }
   // One tag is a member of the list, however it is asked for.
@@ -115,7 +123,7 @@ function onKey(key: string, value: unknown, depth: number): Condition {
       // Said positively of any spelling of the key, and denied of all.
       const negated = { $ne: '$eq', $nin: '$in' }[operator]
       if (negated) return not(any(names.map((column) => leaf(column, negated, operand, operators))))
-      if (operator === '$not') return not(onKey(key, operand, checkedDepth(depth)))
+      if (operator === '$not') return not(onKey(key, operand, checkedDepth(depth), columnsOf))
       if (isAbsence(operator, operand)) return all(names.map((column) => ({ op: 'missing', column })))
       return any(names.map((column) => leaf(column, operator, operand, operators)))
     }),

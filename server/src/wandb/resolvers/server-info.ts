@@ -3,7 +3,7 @@ import type { Resolvers } from '../graphql.ts'
 
 /**
  * What this server can do beyond the oldest protocol; a name that is absent is off.
- * Off on purpose: EXPAND_DEFINED_METRIC_GLOBS (the client expands) and sweep filters.
+ * Off on purpose: EXPAND_DEFINED_METRIC_GLOBS (the client expands).
  */
 const features = [
   'STRUCTURED_CONSOLE_LOGS',
@@ -20,6 +20,7 @@ const features = [
   'ARTIFACT_MEMBERSHIP_IN_LINK_ARTIFACT_RESPONSE',
   'MARK_RUN_FILES_UPLOADED',
   'SWEEPS_LOCAL_SCHEDULER',
+  'SWEEPS_QUERY_FILTERING',
   'ARTIFACT_COLLECTIONS_FILTERING_SORTING',
   'ARTIFACT_DIGEST_ALGORITHM',
   'ARTIFACT_REGISTRY_SEARCH',

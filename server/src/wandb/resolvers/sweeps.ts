@@ -6,8 +6,9 @@ import { expectedCount, readConfig, type Sweeps, unwrapped } from '../../sweeps/
 import type { AgentCommand, StoredAgent, StoredSweep } from '../../sweeps/types.ts'
 import type { Teams } from '../../teams/service.ts'
 import type { Resolvers } from '../graphql.ts'
+import { sweepCondition } from '../sweep-filters.ts'
 import { parseObject, readStorageId, storageId } from '../words.ts'
-import { connectionOf, lengthOf, offsetOf, type PageArguments, pageOf } from './connections.ts'
+import { connectionOf, lengthOf, offsetOf, type PageArguments } from './connections.ts'
 import { entityOf, type ProjectNode } from './places.ts'
 
 type UpsertSweepInput = {
@@ -23,6 +24,7 @@ type UpsertSweepInput = {
 }
 
 type SweepsArguments = PageArguments & { filters?: string | null }
+type RunsOnly = { agentId?: string; isPrior?: boolean; isReversed?: boolean; last?: number | null }
 type AgentRunsArguments = PageArguments & { last?: number | null; order?: string | null }
 
 const defaultProject = 'uncategorized'
@@ -50,12 +52,35 @@ export function sweepResolvers({ sweeps, teams }: { sweeps: Sweeps; teams: Teams
   const whereOf = (project: ProjectNode) => ({ team: project.teamSlug, project: project.name })
 
   async function page(project: ProjectNode, args: SweepsArguments, actor: Actor) {
-    if (args.filters && args.filters.trim() !== '{}')
-      throw new GridError('invalid', 'Sweeps cannot be filtered on this server')
     const offset = offsetOf(args.after)
-    const limit = Math.min(lengthOf(args.first, sweepsPerPage), sweepsPerPageMax)
-    const { sweeps: found, total } = await sweeps.page(actor, { ...whereOf(project), offset, limit })
+    const { sweeps: found, total } = await sweeps.page(actor, {
+      ...whereOf(project),
+      ...filteredBy(args.filters),
+      offset,
+      limit: Math.min(lengthOf(args.first, sweepsPerPage), sweepsPerPageMax),
+    })
     return { ...connectionOf(found, offset, offset + found.length < total), totalCount: total }
+  }
+
+  /** Runs in the order of their making; with `last` only so many at the end. */
+  async function runsPage(
+    sweep: StoredSweep,
+    { first, after }: PageArguments,
+    { last, isReversed = false, ...only }: RunsOnly = {},
+  ) {
+    const { experiments, offset, total } = await sweeps.experimentsOf(
+      sweep,
+      (count) => {
+        const skipped = last == null ? 0 : Math.max(0, count - lengthOf(last, 0))
+        const start = after ? offsetOf(after) : skipped
+        return { offset: start, limit: lengthOf(first, count - start), isReversed }
+      },
+      only,
+    )
+    return {
+      ...connectionOf(experiments, offset, offset + experiments.length < total),
+      totalCount: total,
+    }
   }
 
   async function create(actor: Actor, input: UpsertSweepInput) {
@@ -178,17 +203,14 @@ export function sweepResolvers({ sweeps, teams }: { sweeps: Sweeps; teams: Teams
       project: ({ teamId, projectName }: StoredSweep) => teams.findProject(teamId, projectName),
       runCount: (sweep: StoredSweep) => sweeps.experimentCount(sweep),
       runCountExpected: ({ config }: StoredSweep) => {
-        const count = expectedCount(readConfig(config).config)
+        // The client takes a number for the size of a grid: of other searches it expects none, capped or not.
+        const read = readConfig(config).config
+        const count = read.method === 'grid' ? expectedCount(read) : null
         // GraphQL's own limit of whole numbers.
         return count === null || count >= 2 ** 31 ? null : count
       },
-      runs: async (sweep: StoredSweep, args: PageArguments) =>
-        pageOf(await sweeps.experimentsOf(sweep), args),
-      priorRuns: async (sweep: StoredSweep, args: PageArguments) =>
-        pageOf(
-          (await sweeps.experimentsOf(sweep)).filter(({ createdAt }) => createdAt < sweep.createdAt),
-          args,
-        ),
+      runs: (sweep: StoredSweep, args: PageArguments) => runsPage(sweep, args),
+      priorRuns: (sweep: StoredSweep, args: PageArguments) => runsPage(sweep, args, { isPrior: true }),
       agents: async (sweep: StoredSweep) => ({
         edges: (await sweeps.agents(sweep)).toReversed().map((node) => ({ node })),
       }),
@@ -205,12 +227,16 @@ export function sweepResolvers({ sweeps, teams }: { sweeps: Sweeps; teams: Teams
       async runs(agent: StoredAgent, { last, order, ...args }: AgentRunsArguments, { actor }) {
         const sweep = await sweeps.findById(actor, agent.sweepId)
         if (!sweep) throw noSuchSweep()
-        const found = await sweeps.experimentsOf(sweep, agent)
-        const inOrder = order?.startsWith('-') ? found.toReversed() : found
-        return pageOf(last == null ? inOrder : inOrder.slice(-lengthOf(last, 0)), args)
+        const isReversed = order?.startsWith('-') ?? false
+        return await runsPage(sweep, args, { agentId: agent.id, isReversed, last })
       },
     },
   }
+}
+
+function filteredBy(filters: string | null | undefined) {
+  const where = sweepCondition(filters)
+  return where === undefined ? {} : { where }
 }
 
 /** `{"$or": [{"name": "run1"}, …]}` → `run1`, … @throws GridError invalid for anything else. */

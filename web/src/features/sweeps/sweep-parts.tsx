@@ -186,6 +186,19 @@ export function BestExperiments({
   )
 }
 
+/** What of a large sweep is drawn and learned from; nothing where that is all of it. */
+export function OnlySome({ analysis: { rows, newest, total } }: { analysis: SweepAnalysis }) {
+  if (total <= rows.length) return null
+  const best = rows.length - newest
+  return (
+    <p className="px-1 pt-2 text-[13px] text-ink-soft">
+      Of {formatNumber(total)} experiments these are the newest {formatNumber(newest)}
+      {best > 0 && ` and the best ${formatNumber(best)} of the others`}. What mattered is learned from the
+      same.
+    </p>
+  )
+}
+
 const agentWords: Record<
   SweepAgent['state'],
   { word: string; tone: 'accent' | 'plain' | 'bad'; says: string }

@@ -4,7 +4,13 @@ import { filtersToText } from '../../features/experiments/filters.ts'
 import { StateBadge } from '../../features/experiments/state.tsx'
 import { analysisQuery, sweepQuery } from '../../features/sweeps/queries.ts'
 import { SweepActions } from '../../features/sweeps/sweep-actions.tsx'
-import { AgentTable, BestExperiments, Importance, SweepParallel } from '../../features/sweeps/sweep-parts.tsx'
+import {
+  AgentTable,
+  BestExperiments,
+  Importance,
+  OnlySome,
+  SweepParallel,
+} from '../../features/sweeps/sweep-parts.tsx'
 import { Progress, SweepStateTag } from '../../features/sweeps/sweep-state.tsx'
 import { AgentCommand, Best } from '../../features/sweeps/sweep-table.tsx'
 import { projectQuery } from '../../features/teams/queries.ts'
@@ -112,6 +118,7 @@ export function SweepPage() {
               }
             />
           )}
+          {analysis.data !== undefined && <OnlySome analysis={analysis.data} />}
         </div>
       </Section>
       <div className="grid gap-6 lg:grid-cols-2 [&>*]:min-w-0">
@@ -133,7 +140,7 @@ export function SweepPage() {
       </div>
       <Section
         title="Experiments"
-        says={found.metric === null ? 'newest first' : 'best first'}
+        says={found.metric === null ? 'newest first' : 'best first, of all'}
         actions={
           <Link
             to="/$team/$project/table"
