@@ -519,6 +519,8 @@ describe('other routes', () => {
     'GET /blobs/:token/*': 'signed',
     'PUT /blobs/:token/*': 'signed',
     'POST /datastores/:datastoreId/versions/:version/pack': 'key',
+    'POST /datastores/:datastoreId/versions/:version/check': 'key',
+    'GET /datastores/:datastoreId/versions/:version/manifest': 'key',
     'PUT /datastores/uploads/:uploadId/pack': 'key',
     'PUT /datastores/uploads/:uploadId/manifest': 'key',
     'PUT /datastores/uploads/:uploadId/contents/:sha256Hex': 'key',

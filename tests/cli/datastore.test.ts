@@ -1,5 +1,5 @@
 /** `grid datastore` itself, against the whole server in this process. */
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import {
   chmod,
   lstat,
@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { httpSource, materialise } from '@teamgrid/agent'
 import { runGrid } from '../../cli/src/program.ts'
 import { memoryIo } from '../../cli/src/test-io.ts'
 import { startApp, type TestApp, type TestPerson } from '../support/app.ts'
@@ -269,4 +270,68 @@ test('what is deleted can be restored; without a terminal deleting needs --yes',
   expect(await grid(team.member, ['datastore', 'ls', 'fleeting'])).toMatchObject({ code: 4 })
   expect(await grid(team.member, ['datastore', 'restore', 'fleeting:1'])).toMatchObject({ code: 0 })
   expect((await grid(team.member, ['datastore', 'ls', 'fleeting'])).out).toContain('a')
+})
+
+describe('a node', () => {
+  const injected = (given: string | URL | Request, init?: RequestInit) => app.inject(new Request(given, init))
+
+  async function aVersion(name: string, files: Record<string, string | Buffer>) {
+    const root = await makeTree(name, files)
+    const [made] = await json<{ datastore_id: string; digest: string }[]>(
+      team.member,
+      'datastore',
+      'create',
+      root,
+    )
+    const { datastore_id: id, digest } = made!
+    const sourceOf = ({ key }: Pick<TestPerson, 'key'>) =>
+      httpSource(
+        {
+          url: app.origin,
+          path: `/datastores/${id}/versions/1`,
+          headers: { authorization: `Bearer ${key}` },
+        },
+        injected,
+      )
+    return { root, id, digest, sourceOf, cache: join(folder, `cache-${name}`) }
+  }
+
+  test('makes the tree of a version over http, small files in one go', async () => {
+    const files = Object.fromEntries(
+      Array.from({ length: 300 }, (_, each) => [`d${each % 7}/${each}`, `${each}`]),
+    )
+    const { root, digest, sourceOf, cache } = await aVersion('node-tree', {
+      ...files,
+      empty: '',
+      large: randomBytes(3 * 1024 * 1024),
+    })
+    const source = sourceOf(team.mate)
+    const path = await materialise({ source, cache, digest, pin: 'run-1' })
+    expect(await snapshot(path)).toEqual(await snapshot(root))
+    const stranger = sourceOf(team.outsider)
+    await expect(materialise({ source: stranger, cache: `${cache}-2`, digest, pin: 'x' })).rejects.toThrow(
+      /not yours to see/,
+    )
+  })
+
+  test('never mounts a content that rots: it is named, and the server hands it out no more', async () => {
+    const { id, digest, sourceOf, cache, root } = await aVersion('node-rot', { 'deep/file': 'will rot' })
+    const stored = await app.db
+      .selectFrom('datastore_contents')
+      .select(['sha256_hex', 'blob_key', 'start_byte'])
+      .where('sha256_hex', '=', createHash('sha256').update('will rot').digest('hex'))
+      .executeTakeFirstOrThrow()
+    const place = app.blobs.localPath!(stored.blob_key)
+    const bytes = await readFile(place)
+    bytes.write('has rott', stored.start_byte)
+    await writeFile(place, bytes)
+    const wanted = { source: sourceOf(team.mate), cache, digest, pin: 'run-1' }
+    await expect(materialise(wanted)).rejects.toThrow(/stored bytes of "deep\/file".*damaged/)
+    const file = { datastoreId: id, version: 1, path: 'deep/file' }
+    await expect(team.mate.datastores.file(file)).rejects.toThrow(/damaged/)
+    expect(await grid(team.member, ['datastore', 'create', root, '--name', 'mended'])).toMatchObject({
+      code: 0,
+    })
+    await materialise(wanted)
+  })
 })

@@ -6,17 +6,26 @@ import { z } from 'zod'
 import type { Datastores } from './service.ts'
 
 type Upload = { Params: { uploadId: string } }
+type OneVersion = { Params: { datastoreId: string; version: string } }
 type OneContent = { Params: { uploadId: string; sha256Hex: string } }
 
 /** Digests of small contents are few bytes each. */
 const wantedBytesMax = 1024 * 1024
+const Checked = z.object({ sha256Hex: Sha256Hex })
 const Wanted = z.object({ sha256Hexes: z.array(Sha256Hex).min(1).max(missingMax) })
 
 /** Bytes in and out, streamed and never gathered in memory. The order of the calls: docs/datastores.md. */
 export function datastoreByteRoutes(deps: {
   datastores: Pick<
     Datastores,
-    'storeContent' | 'storePack' | 'storePart' | 'joinParts' | 'commit' | 'readPack'
+    | 'storeContent'
+    | 'storePack'
+    | 'storePart'
+    | 'joinParts'
+    | 'commit'
+    | 'readPack'
+    | 'manifestStream'
+    | 'check'
   >
   authenticate: (request: FastifyRequest) => Promise<Actor>
 }): FastifyPluginAsync {
@@ -65,22 +74,37 @@ export function datastoreByteRoutes(deps: {
         return reply.send({ ok: true })
       },
     )
-    app.post<{ Params: { datastoreId: string; version: string } }>(
-      '/datastores/:datastoreId/versions/:version/pack',
-      async (request, reply) => {
-        const actor = await deps.authenticate(request)
-        if (actor.kind === 'anonymous') throw new GridError('unauthenticated')
-        const { datastoreId, version } = request.params
-        if (!Id.safeParse(datastoreId).success || !/^[1-9]\d{0,8}$/.test(version))
-          throw new GridError('not_found')
-        const { sha256Hexes } = await wanted((request.body as Readable | undefined) ?? request.raw)
-        const pack = await datastores.readPack(actor, datastoreId, Number(version), sha256Hexes)
-        return reply
-          .header('content-type', 'application/octet-stream')
-          .header('cache-control', 'no-store')
-          .send(Readable.from(pack, { objectMode: false }))
-      },
-    )
+    async function provenVersion(request: FastifyRequest<OneVersion>) {
+      const actor = await deps.authenticate(request)
+      if (actor.kind === 'anonymous') throw new GridError('unauthenticated')
+      const { datastoreId, version } = request.params
+      if (!Id.safeParse(datastoreId).success || !/^[1-9]\d{0,8}$/.test(version))
+        throw new GridError('not_found')
+      const body = (request.body as Readable | undefined) ?? request.raw
+      return { at: [actor, datastoreId, Number(version)] as const, body }
+    }
+
+    app.get<OneVersion>('/datastores/:datastoreId/versions/:version/manifest', async (request, reply) => {
+      const { at } = await provenVersion(request)
+      return reply
+        .header('content-type', 'application/gzip')
+        .header('cache-control', 'no-store')
+        .send(await datastores.manifestStream(...at))
+    })
+    app.post<OneVersion>('/datastores/:datastoreId/versions/:version/pack', async (request, reply) => {
+      const { at, body } = await provenVersion(request)
+      const { sha256Hexes } = await jsonOf(body, Wanted, '{"sha256Hexes": ["…"]}')
+      const pack = await datastores.readPack(...at, sha256Hexes)
+      return reply
+        .header('content-type', 'application/octet-stream')
+        .header('cache-control', 'no-store')
+        .send(Readable.from(pack, { objectMode: false }))
+    })
+    app.post<OneVersion>('/datastores/:datastoreId/versions/:version/check', async (request, reply) => {
+      const { at, body } = await provenVersion(request)
+      const { sha256Hex } = await jsonOf(body, Checked, '{"sha256Hex": "…"}')
+      return reply.send({ isWhole: await datastores.check(...at, sha256Hex) })
+    })
     app.put<Upload>('/datastores/uploads/:uploadId/manifest', async (request, reply) => {
       const { actor, uploadId, body } = await proven(request)
       return reply.send(await datastores.commit(actor, uploadId, body))
@@ -88,7 +112,8 @@ export function datastoreByteRoutes(deps: {
   }
 }
 
-async function wanted(body: Readable): Promise<z.infer<typeof Wanted>> {
+/** @throws GridError invalid, showing what is expected; too_large */
+async function jsonOf<Value>(body: Readable, shape: z.ZodType<Value>, example: string): Promise<Value> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of body as AsyncIterable<Buffer>) {
@@ -96,9 +121,9 @@ async function wanted(body: Readable): Promise<z.infer<typeof Wanted>> {
     if (bytes > wantedBytesMax) throw new GridError('too_large')
     chunks.push(chunk)
   }
-  const says = 'Send {"sha256Hexes": ["…"]} as JSON'
+  const says = `Send ${example} as JSON`
   try {
-    const found = Wanted.safeParse(JSON.parse(Buffer.concat(chunks).toString()))
+    const found = shape.safeParse(JSON.parse(Buffer.concat(chunks).toString()))
     if (found.success) return found.data
   } catch (error) {
     throw new GridError('invalid', says, { cause: error })

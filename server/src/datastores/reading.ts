@@ -14,7 +14,8 @@ import type { BlobClaim } from '../lib/signed.ts'
 import * as contents from './content-store.ts'
 import type { DatastoresDeps } from './deps.ts'
 import * as entries from './entry-store.ts'
-import { packHeaderBytes } from './receiving.ts'
+import { packStream } from './pack-stream.ts'
+import { contentPrefix } from './receiving.ts'
 import * as store from './store.ts'
 
 /** How long a deleted version stays in the trash. */
@@ -24,9 +25,10 @@ const differencesShown = 1000
 /** Datastores of one name that a reference may be about. */
 const candidatesMax = 200
 
+export type Verify = (sha256Hex: string) => Promise<boolean>
 export type Reading = ReturnType<typeof createReading>
 
-export function createReading({ db, access, teams, blobs, signed }: DatastoresDeps) {
+export function createReading({ db, access, teams, blobs, signed }: DatastoresDeps, verify: Verify) {
   /** @throws GridError not_found */
   async function readable(actor: Actor, datastoreId: string): Promise<store.StoredDatastore> {
     return access.allowed(actor, 'datastore:read', store.findDatastore(db, datastoreId))
@@ -257,37 +259,69 @@ export function createReading({ db, access, teams, blobs, signed }: DatastoresDe
     number: number,
     sha256Hexes: string[],
   ): Promise<AsyncIterable<Buffer>> {
-    const { datastore, version } = await browsable(actor, datastoreId, number)
-    await access.allowed(actor, 'datastore:download', datastore)
-    return packFrom(version, sha256Hexes)
+    return packFrom(await downloadable(actor, datastoreId, number), sha256Hexes)
   }
 
   /** As `readPack`, for whoever has proven that this version is theirs to read. */
   async function packFrom(version: Pick<store.StoredVersion, 'id'>, sha256Hexes: string[]) {
-    const inside = await entries.contentsIn(db, version.id, sha256Hexes)
-    if (sha256Hexes.some((each) => !inside.has(each)))
-      throw new GridError('not_found', 'This version has no such content')
+    const inside = await insideOf(version, sha256Hexes)
     const found = await contents.listContents(db, [...inside])
     const damaged = found.find((content) => content.damagedAt)
     if (damaged) throw new GridError('unavailable', `The stored content ${damaged.sha256Hex} is damaged`)
-    return packOf(found)
+    return packStream(blobs, found)
+  }
+
+  async function insideOf(version: Pick<store.StoredVersion, 'id'>, sha256Hexes: string[]) {
+    const inside = await entries.contentsIn(db, version.id, sha256Hexes)
+    if (sha256Hexes.some((each) => !inside.has(each)))
+      throw new GridError('not_found', 'This version has no such content')
+    return inside
+  }
+
+  /** As `check`, for whoever has proven that this version is theirs to read. */
+  async function checkIn(version: Pick<store.StoredVersion, 'id'>, sha256Hex: string): Promise<boolean> {
+    await insideOf(version, [sha256Hex])
+    return verify(sha256Hex)
+  }
+
+  /**
+   * Looks again at a content that arrived wrong at the actor's. One whose stored bytes are not what its digest says is
+   * never handed out any more.
+   *
+   * @returns whether it is whole.
+   */
+  async function check(actor: Actor, datastoreId: string, number: number, sha256Hex: string) {
+    return checkIn(await downloadable(actor, datastoreId, number), sha256Hex)
+  }
+
+  async function downloadable(actor: Actor, datastoreId: string, number: number) {
+    const { datastore, version } = await browsable(actor, datastoreId, number)
+    await access.allowed(actor, 'datastore:download', datastore)
+    return version
+  }
+
+  /** Where whole contents lie in files of this machine, as far as they do. */
+  async function placesIn(version: Pick<store.StoredVersion, 'id'>, sha256Hexes: string[]) {
+    const inside = await insideOf(version, sha256Hexes)
+    const places = new Map<string, { path: string; startByte: number; isWhole: boolean }>()
+    if (!blobs.localPath) return places
+    for (const content of await contents.listContents(db, [...inside])) {
+      if (content.damagedAt) continue
+      const { sha256Hex, blobKey, startByte } = content
+      const isWhole = blobKey.startsWith(contentPrefix)
+      places.set(sha256Hex, { path: blobs.localPath(blobKey), startByte, isWhole })
+    }
+    return places
+  }
+
+  /** The manifest as it is stored, for whoever rebuilds the tree with a key. */
+  async function manifestStream(actor: Actor, datastoreId: string, number: number): Promise<Readable> {
+    return manifestBytes(await downloadable(actor, datastoreId, number))
   }
 
   /** Gzipped, for whoever has proven that this version is theirs to read. */
   function manifestBytes(version: Pick<store.StoredVersion, 'manifestKey'>): Promise<Readable> {
     return blobs.get(version.manifestKey)
-  }
-
-  async function* packOf(found: contents.Content[]): AsyncGenerator<Buffer> {
-    for (const { sha256Hex, sizeBytes, blobKey, startByte } of found) {
-      const header = Buffer.alloc(packHeaderBytes)
-      header.write(sha256Hex, 'hex')
-      header.writeBigUInt64BE(BigInt(sizeBytes), 32)
-      yield header
-      if (sizeBytes === 0) continue
-      const range = { start: startByte, end: startByte + sizeBytes - 1 }
-      yield* (await blobs.get(blobKey, range)) as AsyncIterable<Buffer>
-    }
   }
 
   async function difference(
@@ -346,6 +380,10 @@ export function createReading({ db, access, teams, blobs, signed }: DatastoresDe
     readPack,
     packFrom,
     manifestBytes,
+    manifestStream,
+    check,
+    checkIn,
+    placesIn,
     difference,
     deletion,
     storage,

@@ -2,7 +2,7 @@
 import { createHash, type Hash } from 'node:crypto'
 import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { GridError, Sha256Hex } from '@teamgrid/api'
+import { GridError, packHeaderBytes, Sha256Hex } from '@teamgrid/api'
 import type { Actor } from '../actor.ts'
 import { newId } from '../lib/ids.ts'
 import * as contents from './content-store.ts'
@@ -159,9 +159,12 @@ function gone(error: unknown): never {
 
 export const uploadGone = 'This upload was completed, given up, or left alone for too long; begin a new one'
 
+/** Blobs that are one content. */
+export const contentPrefix = 'datastores/contents/'
+
 /** A key of its own for every arrival, so that no later one can change what is stored. */
 function contentKey(sha256Hex: string): string {
-  return `datastores/contents/${sha256Hex}/${newId()}`
+  return `${contentPrefix}${sha256Hex}/${newId()}`
 }
 
 function checkDigest(sha256Hex: string): void {
@@ -187,9 +190,6 @@ export function pipe(source: Readable, through: Transform): Readable {
   pipeline(source, through).catch(() => {})
   return through
 }
-
-/** SHA-256 and size before each content of a pack. */
-export const packHeaderBytes = 40
 
 /** Lets a pack through as it is, checks every content in it, and knows where each lies. */
 function createPackReader() {

@@ -15,13 +15,14 @@ export type Datastores = ReturnType<typeof createDatastores>
  * Until the last step nothing is visible, and every step may be repeated, from any machine.
  */
 export function createDatastores(deps: DatastoresDeps) {
-  const reading = createReading(deps)
+  const clearing = createClearing(deps)
+  const reading = createReading(deps, clearing.verify)
   const uses = createUses(deps, reading)
   return {
     ...reading,
     ...uses,
     ...createUploads(deps),
     ...createChanging(deps, reading, uses),
-    ...createClearing(deps),
+    ...clearing,
   }
 }

@@ -170,7 +170,31 @@ export function createUses({ db, access, events, clock }: DatastoresDeps, readin
     return reading.packFrom(await pinnedVersion(by, datastoreId, number), sha256Hexes)
   }
 
-  return { mountable, pin, unpin, refuseWhileUsed, usesOf, usedBy, pinnedManifest, pinnedPack }
+  /**
+   * Reads a content of a pinned version again, because it arrived wrong; a damaged one is never handed out any more.
+   * @returns whether it is whole. @throws GridError not_found
+   */
+  async function pinnedCheck(by: UseBy, datastoreId: string, number: number, sha256Hex: string) {
+    return reading.checkIn(await pinnedVersion(by, datastoreId, number), sha256Hex)
+  }
+
+  /** Where contents of a pinned version lie on this machine; empty when the store is no folder here. */
+  async function pinnedPlaces(by: UseBy, datastoreId: string, number: number, sha256Hexes: string[]) {
+    return reading.placesIn(await pinnedVersion(by, datastoreId, number), sha256Hexes)
+  }
+
+  return {
+    mountable,
+    pin,
+    unpin,
+    refuseWhileUsed,
+    usesOf,
+    usedBy,
+    pinnedManifest,
+    pinnedPack,
+    pinnedCheck,
+    pinnedPlaces,
+  }
 }
 
 const readAction = { run: 'run:read', experiment: 'experiment:read', session: 'session:read' } as const

@@ -44,6 +44,8 @@ export interface BlobStore {
   abandonParts(key: string, token: string): Promise<void>
   /** A stream of the bytes, or of `range` (both ends included). @throws GridError not_found */
   get(key: string, range?: { start: number; end: number }): Promise<Readable>
+  /** Where the bytes lie in a file of this machine; undefined where they do not. For reading only. */
+  localPath?(key: string): string
   stat(key: string): Promise<BlobStat | undefined>
   /** Copies inside the store; used to give content a second, content-addressed name without another upload. */
   copy(from: string, to: string): Promise<void>

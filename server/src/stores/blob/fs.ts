@@ -123,6 +123,8 @@ export async function openFsBlobStore(folder: string): Promise<BlobStore> {
         }
       }),
 
+    localPath: pathOf,
+
     stat: (key) =>
       translate(async () => {
         const found = await orUndefined(stat(pathOf(key)))
