@@ -33,7 +33,7 @@ type Same = { sha256Hex: string; sizeBytes: number; files: FileEntry[] }
 export type LocalBlob = { path: string; startByte: number; isWhole: boolean }
 export type LocalBlobs = {
   /** Those of these contents that lie in files here. */
-  find(sha256Hexes: string[]): Promise<Map<string, LocalBlob>>
+  find: (sha256Hexes: string[]) => Promise<Map<string, LocalBlob>>
   /**
    * Whether a file of the tree may be the very file of the store: only where nothing that reads the tree could write to
    * it, such as behind a read-only mount as another user. Else they are cloned or copied.

@@ -5,11 +5,11 @@ import { type ErrorCode, GridError, isErrorCode } from '@teamgrid/api'
 
 export type DatastoreSource = {
   /** The gzipped manifest. */
-  manifest(): Promise<Readable>
+  manifest: () => Promise<Readable>
   /** These contents as a pack (`contentsOfPack`), in any order. */
-  pack(sha256Hexes: string[]): Promise<Readable>
+  pack: (sha256Hexes: string[]) => Promise<Readable>
   /** Has the server look at a content again whose bytes arrived wrong. @returns whether it is whole there. */
-  check(sha256Hex: string): Promise<boolean>
+  check: (sha256Hex: string) => Promise<boolean>
 }
 
 /**
