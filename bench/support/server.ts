@@ -10,8 +10,8 @@ const key = 'b'.repeat(40)
 export type Bench = { server: TestServer; grid: GridClient; key: string }
 
 /** A server with one person in one team. */
-export async function benchServer(): Promise<Bench> {
-  const server = await startServer()
+export async function benchServer(env: Record<string, string> = {}): Promise<Bench> {
+  const server = await startServer({ env })
   const operator = createClient({
     url: server.url,
     headers: () => ({ authorization: `Bearer ${server.operatorToken}` }),

@@ -188,16 +188,16 @@ export async function wire(engines: Engines, options: WiringOptions) {
         signed,
         blobs,
         isStillMember: access.mayStillUse,
-        async store(claim, body) {
+        async store(claim, body, sizeBytes) {
           switch (claim.do) {
             case 'put-file':
               await experiments.storeFile(claim.experimentId, claim.path, body)
               return
             case 'put-artifact':
-              await artifacts.storeBlob(claim.artifactId, claim.md5Hex, body)
+              await artifacts.storeBlob(claim.artifactId, claim.md5Hex, body, sizeBytes)
               return
             case 'put-part':
-              return artifacts.storePart(claim, body)
+              return artifacts.storePart(claim, body, sizeBytes)
             case 'put-manifest':
               await artifacts.storeManifest(claim.manifestId, body)
               return

@@ -21,13 +21,15 @@ import {
   sizeOf,
 } from './manifest.ts'
 import type { Permission } from './permission.ts'
-import { contentPrefix, manifestPrefix, type Receiving } from './receiving.ts'
+import { contentPrefix, manifestPrefix } from './receiving.ts'
 import * as store from './store.ts'
+import * as strays from './stray-store.ts'
+import type { Straying } from './straying.ts'
 
 export function createCommitting(
   deps: ArtifactsDeps,
   { writable, seen }: Permission,
-  { newKey, removeStrays }: Pick<Receiving, 'newKey' | 'removeStrays'>,
+  { newKey, removeStrays }: Pick<Straying, 'newKey' | 'removeStrays'>,
 ) {
   const { db, access, blobs, events, clock } = deps
 
@@ -167,17 +169,17 @@ export function createCommitting(
       // The collection first, as everywhere, or two transactions could wait for each other.
       await store.lockCollection(trx, collection, clock.now())
       if ((await store.lockArtifact(trx, artifact.id))?.state !== 'pending') {
-        await contents.noteStrays(trx, [manifestKey], new Date(0))
+        await strays.noteStrays(trx, [manifestKey], new Date(0))
         return { isOurs: false, unused: [manifestKey] }
       }
-      if (!(await contents.takeStray(trx, manifestKey, clock.now()))) {
+      if (!(await strays.takeStray(trx, manifestKey, clock.now()))) {
         throw new GridError('unavailable', 'Storing the manifest took too long.', { retryAfterSeconds: 1 })
       }
       await contents.insertEntries(trx, artifact.id, manifest.values())
       await contents.dropClaims(trx, [artifact.id])
       // What clients sent, with the paths of their machines in it, has done its service.
       const sent = (await contents.listManifests(trx, artifact.id)).flatMap(({ blobKey }) => blobKey ?? [])
-      await contents.noteStrays(trx, sent, new Date(0))
+      await strays.noteStrays(trx, sent, new Date(0))
       const versionIndex = await store.markCommitted(
         trx,
         { id: artifact.id, collectionId: collection.id },

@@ -6,6 +6,7 @@
  */
 import { sql } from 'kysely'
 import type { Db } from './store.ts'
+import * as strays from './stray-store.ts'
 import { contentOf, type Entry } from './manifest.ts'
 
 /** Content that a project stores. */
@@ -140,9 +141,9 @@ export async function insertBlob(
 ): Promise<boolean> {
   return await db.transaction().execute(async (trx) => {
     await shareProject(trx, blob.projectId)
-    if (!(await takeStray(trx, blob.blobKey, now))) return false
+    if (!(await strays.takeStray(trx, blob.blobKey, now))) return false
     const inserted = await insertBlobRow(trx, blob)
-    if (!inserted) await noteStrays(trx, [blob.blobKey], new Date(0))
+    if (!inserted) await strays.noteStrays(trx, [blob.blobKey], new Date(0))
     return inserted
   })
 }
@@ -326,7 +327,7 @@ export async function clearContents(trx: Db, projectId: string, contents: string
     delete from artifact_blobs b
     where b.project_id = ${projectId}::uuid and b.md5_hex = any(${contents}::text[]) and ${unused}
     returning b.blob_key`.execute(trx)
-  await noteStrays(
+  await strays.noteStrays(
     trx,
     rows.map((row) => row.blob_key),
     new Date(0),
@@ -365,44 +366,4 @@ export async function countFreed(
     db,
   )
   return rows[0]!
-}
-
-/**
- * Notes keys that nothing refers to, so that whatever becomes of this process they are removed after that instant.
- * A key is noted before it is written, and taken from here when something refers to it.
- */
-export async function noteStrays(trx: Db, keys: string[], removeAfter: Date): Promise<void> {
-  if (keys.length === 0) return
-  await sql`
-    insert into stray_blobs (blob_key, remove_after)
-    select key, ${removeAfter} from unnest(${keys}::text[]) as key
-    on conflict (blob_key) do update set remove_after = excluded.remove_after`.execute(trx)
-}
-
-/** @returns false when it is not there or its time is over, so that somebody may be removing it. */
-export async function takeStray(trx: Db, key: string, now: Date): Promise<boolean> {
-  const { numDeletedRows } = await trx
-    .deleteFrom('stray_blobs')
-    .where('blob_key', '=', key)
-    .where('remove_after', '>', now)
-    .executeTakeFirst()
-  return numDeletedRows > 0n
-}
-
-export async function dueStrays(db: Db, now: Date, limit: number): Promise<string[]> {
-  const rows = await db
-    .selectFrom('stray_blobs')
-    .select('blob_key')
-    .where('remove_after', '<=', now)
-    .orderBy('remove_after')
-    .limit(limit)
-    .execute()
-  return rows.map((row) => row.blob_key)
-}
-
-export async function forgetStrays(db: Db, keys: string[]): Promise<void> {
-  await db
-    .deleteFrom('stray_blobs')
-    .where('blob_key', 'in', ['', ...keys])
-    .execute()
 }

@@ -86,7 +86,7 @@ export type FilePart = { partNumber: number; md5Hex: string }
 
 export const filesAtOnceMax = 20_000
 /** S3's own limit, which clients keep to. */
-const partsMax = 10_000
+export const partsMax = 10_000
 const aliasesMax = 100
 const tagsMax = 100
 const digestLengthMax = 128
@@ -360,6 +360,7 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
         artifactId: artifact.id,
         content,
         partNumber,
+        partCount: parts.length,
         md5Hex,
         ...writer,
       } as const

@@ -13,6 +13,8 @@ import * as contents from './content-store.ts'
 import type { ArtifactsDeps } from './deps.ts'
 import type { Permission } from './permission.ts'
 import * as store from './store.ts'
+import * as strays from './stray-store.ts'
+import type { Straying } from './straying.ts'
 
 /** What deleting would take away, and what it would free: bytes that no other version has. */
 export type DeletePreview = {
@@ -30,13 +32,16 @@ const abandonedAfterHours = 25
 /** Writers of one version may each take their time. */
 const distributedAfterHours = 7 * 24
 const versionsPerSweep = 200
-const keysPerSweep = 5000
 const contentsPerStep = 5000
 
 export type Deleting = ReturnType<typeof createDeleting>
 
-export function createDeleting(deps: ArtifactsDeps, { visible, guardOf }: Permission) {
-  const { db, access, blobs, events, clock } = deps
+export function createDeleting(
+  deps: ArtifactsDeps,
+  { visible, guardOf }: Permission,
+  { removeDue }: Pick<Straying, 'removeDue'>,
+) {
+  const { db, access, events, clock } = deps
 
   /**
    * Deletes a version. Its number is never given again.
@@ -203,22 +208,13 @@ export function createDeleting(deps: ArtifactsDeps, { visible, guardOf }: Permis
       if (ids.length > 0) {
         const named = await contents.contentsOf(trx, ids)
         const { keys } = await store.bury(trx, ids)
-        await contents.noteStrays(trx, keys, new Date(0))
+        await strays.noteStrays(trx, keys, new Date(0))
         for (let start = 0; start < named.length; start += contentsPerStep)
           await contents.clearContents(trx, projectId, named.slice(start, start + contentsPerStep))
       }
       await finish(trx)
     })
-    await removeStrays()
-  }
-
-  /** Removes what the database has noted as stray. What fails stays noted. */
-  async function removeStrays(): Promise<number> {
-    const keys = await contents.dueStrays(db, clock.now(), keysPerSweep)
-    if (keys.length === 0) return 0
-    await blobs.remove(keys)
-    await contents.forgetStrays(db, keys)
-    return keys.length
+    await removeDue()
   }
 
   /**
@@ -252,8 +248,11 @@ export function createDeleting(deps: ArtifactsDeps, { visible, guardOf }: Permis
       changed(collection)
     }
     let files = 0
-    for (let removed = keysPerSweep; removed === keysPerSweep; files += removed)
-      removed = await removeStrays()
+    for (let isAll = false; !isAll;) {
+      const step = await removeDue()
+      files += step.removed
+      isAll = step.isAll
+    }
     return { abandoned: abandoned.length, expired: expired.length, files }
   }
 

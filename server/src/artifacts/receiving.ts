@@ -3,27 +3,32 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Writable } from 'node:stream'
 import { GridError } from '@teamgrid/api'
-import { newId } from '../lib/ids.ts'
 import { contentPattern, md5HexOf } from './artifact.ts'
 import * as contents from './content-store.ts'
 import { alreadyCommitted } from './creating.ts'
 import type { StoredArtifact } from './artifact.ts'
 import type { ArtifactsDeps } from './deps.ts'
 import { manifestBytesMax } from './manifest.ts'
+import type { Straying } from './straying.ts'
 import { expectXxh128 } from './xxh128.ts'
 import * as store from './store.ts'
+import * as strays from './stray-store.ts'
 
-export type Receiving = ReturnType<typeof createReceiving>
-
-/** An upload that takes longer than this is lost; a link to send to is good for a day. */
-const uploadHoursMax = 72
-
-export function createReceiving({ db, blobs, clock }: Pick<ArtifactsDeps, 'db' | 'blobs' | 'clock'>) {
+export function createReceiving(
+  { db, blobs, clock }: Pick<ArtifactsDeps, 'db' | 'blobs' | 'clock'>,
+  { newKey, removeStrays }: Pick<Straying, 'newKey' | 'removeStrays'>,
+) {
   /**
    * Stores a file's content, once per project however often it is sent.
+   * @param sizeBytes how much is to come, if that is known.
    * @throws GridError invalid when the bytes are not what the digest says, and then nothing is stored.
    */
-  async function storeBlob(artifactId: string, content: string, body: Readable): Promise<void> {
+  async function storeBlob(
+    artifactId: string,
+    content: string,
+    body: Readable,
+    sizeBytes?: number,
+  ): Promise<void> {
     const artifact = await store.findArtifact(db, artifactId)
     if (!artifact || artifact.state === 'deleted' || !contentPattern.test(content))
       throw new GridError('not_found')
@@ -31,7 +36,7 @@ export function createReceiving({ db, blobs, clock }: Pick<ArtifactsDeps, 'db' |
     const known = await contents.findBlobs(db, projectId, [content])
     if (known.size > 0) return await discard(body)
     if (artifact.state !== 'pending') throw alreadyCommitted(artifact)
-    await storeContent(artifact, content, body)
+    await storeContent(artifact, content, body, sizeBytes)
   }
 
   /** Stores content under a key of its own, so that no later upload can change what is stored. */
@@ -63,24 +68,6 @@ export function createReceiving({ db, blobs, clock }: Pick<ArtifactsDeps, 'db' |
     await store.touch(db, [id], clock.now())
   }
 
-  /** Removes files that were noted as stray. What fails stays noted, and the next sweep tries again. */
-  async function removeStrays(keys: string[]): Promise<void> {
-    if (keys.length === 0) return
-    try {
-      await blobs.remove(keys)
-      await contents.forgetStrays(db, keys)
-    } catch (error) {
-      if (!(error instanceof GridError)) throw error
-    }
-  }
-
-  /** A key that is removed some day unless something comes to refer to it. */
-  async function newKey(prefix: string): Promise<string> {
-    const key = `${prefix}/${newId()}`
-    await contents.noteStrays(db, [key], new Date(clock.now().getTime() + uploadHoursMax * 3_600_000))
-    return key
-  }
-
   /** Stores the manifest of a version that is not committed. @throws GridError as `storeBlob`; too_large. */
   async function storeManifest(manifestId: string, body: Readable): Promise<void> {
     const manifest = await contents.findManifest(db, manifestId)
@@ -93,21 +80,21 @@ export function createReceiving({ db, blobs, clock }: Pick<ArtifactsDeps, 'db' |
     const { isWanted, unused } = await db.transaction().execute(async (trx) => {
       // Read again and held, for the same manifest may arrive twice at once.
       const now = await contents.lockManifest(trx, manifestId)
-      const taken = await contents.takeStray(trx, blobKey, clock.now())
+      const taken = await strays.takeStray(trx, blobKey, clock.now())
       const isSet = taken && (await contents.setManifestBlob(trx, manifestId, manifest.digest, blobKey))
       const unused = [isSet ? now?.blobKey : blobKey].filter((key) => key != null)
-      await contents.noteStrays(trx, unused, new Date(0))
+      await strays.noteStrays(trx, unused, new Date(0))
       return { isWanted: isSet, unused }
     })
     await removeStrays(unused)
     if (!isWanted) throw new GridError('invalid', 'Another manifest has taken the place of this one.')
   }
 
-  return { storeBlob, storeManifest, storeContent, newKey, removeStrays }
+  return { storeBlob, storeManifest }
 }
 
 /** The bytes, failing at their end unless they are the content of that name. */
-async function checkedBody(
+export async function checkedBody(
   content: string,
   body: Readable,
 ): Promise<{ body: Readable; limits: { expectedMd5Hex?: string } }> {
@@ -125,6 +112,6 @@ export function manifestPrefix(projectId: string, artifactId: string): string {
 }
 
 /** Reads to the end, because a client that is cut off in the middle of sending repeats it. */
-async function discard(body: Readable): Promise<void> {
+export async function discard(body: Readable): Promise<void> {
   await pipeline(body, new Writable({ write: (_chunk, _encoding, done) => done() }))
 }

@@ -12,6 +12,7 @@ import { createReceiving } from './receiving.ts'
 import { createRegistries } from './registries.ts'
 import { createReproducing } from './reproducing.ts'
 import { createShowing } from './showing.ts'
+import { createStraying } from './straying.ts'
 
 export { ownMembership, printArtifactId, readArtifactId, versionName } from './artifact.ts'
 export type { Membership, StoredArtifact, StoredCollection } from './artifact.ts'
@@ -30,25 +31,23 @@ export type Artifacts = ReturnType<typeof createArtifacts>
  */
 export function createArtifacts(deps: ArtifactsDeps) {
   const permission = createPermission(deps)
-  const receiving = createReceiving(deps)
+  const straying = createStraying(deps)
   const registries = createRegistries(deps, permission)
   deps.teams.onProjectDelete(async (_trx, projectId) => async () => {
     const keys = []
     for await (const { key } of deps.blobs.list(`artifacts/${projectId}/`)) keys.push(key)
     await deps.blobs.remove(keys)
   })
-  const { storeBlob, storeManifest } = receiving
   const reading = createReading(deps, permission, registries)
   const changing = createChanging(deps, permission)
   const linking = createLinking(deps, permission)
-  const deleting = createDeleting(deps, permission)
+  const deleting = createDeleting(deps, permission, straying)
   const showing = createShowing(deps, permission, reading, changing, linking, deleting)
   return {
     ...createCreating(deps, permission),
-    storeBlob,
-    storeManifest,
-    ...createParts(deps, permission, receiving),
-    ...createCommitting(deps, permission, receiving),
+    ...createReceiving(deps, straying),
+    ...createParts(deps, permission, straying),
+    ...createCommitting(deps, permission, straying),
     ...reading,
     ...changing,
     ...linking,

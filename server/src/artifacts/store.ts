@@ -781,14 +781,18 @@ export async function bury(trx: Db, ids: string[]): Promise<{ keys: string[] }> 
     .where('artifact_id', 'in', ids)
     .returning('blob_key')
     .execute()
-  const parts = await trx
+  const waiting = await trx
     .selectFrom('artifact_upload_parts as p')
     .innerJoin('artifact_uploads as u', 'u.id', 'p.upload_id')
-    .select('p.blob_key')
+    .select('p.waiting_key')
     .where('u.artifact_id', 'in', ids)
     .execute()
   const whole = await trx.selectFrom('artifacts').select('manifest_key').where('id', 'in', ids).execute()
-  await trx.deleteFrom('artifact_uploads').where('artifact_id', 'in', ids).execute()
+  const uploads = await trx
+    .deleteFrom('artifact_uploads')
+    .where('artifact_id', 'in', ids)
+    .returning('blob_key')
+    .execute()
   await trx.deleteFrom('artifact_entries').where('artifact_id', 'in', ids).execute()
   await trx.deleteFrom('artifact_claims').where('artifact_id', 'in', ids).execute()
   await trx.deleteFrom('artifact_aliases').where('artifact_id', 'in', ids).execute()
@@ -801,7 +805,8 @@ export async function bury(trx: Db, ids: string[]): Promise<{ keys: string[] }> 
     .execute()
   const keys = [
     ...manifests.map((row) => row.blob_key),
-    ...parts.map((row) => row.blob_key),
+    ...uploads.map((row) => row.blob_key),
+    ...waiting.map((row) => row.waiting_key),
     ...whole.map((row) => row.manifest_key),
   ]
   return { keys: keys.filter((key) => key !== null) }

@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers'
 import type { Actor } from '../actor.ts'
 import { openBench } from '../experiments/testing.ts'
 import { randomText } from '../lib/ids.ts'
+import type { BlobStore } from '../stores/blob/blob-store.ts'
 import { printArtifactId } from './artifact.ts'
 import { digestedText, parseManifest } from './manifest.ts'
 import { createArtifacts, type ManifestType } from './service.ts'
@@ -36,15 +37,24 @@ export const md5Hex = (content: string | Buffer) => md5(content).toString('hex')
 
 /** Call once per test file, and `close` at its end. */
 export async function openArtifactBench() {
-  const bench = await openBench()
+  return over(await openBench())
+}
+
+/** The same with its bytes in another store. */
+export function onStore(bench: ArtifactBench, blobs: BlobStore): ArtifactBench {
+  return over({ ...bench, blobs })
+}
+
+function over(bench: Awaited<ReturnType<typeof openBench>>) {
   const artifacts = createArtifacts(bench)
 
   /** PUTs to a url that was handed out, as the blobs edge does it. */
-  async function put(url: string, body: string | Buffer | Readable): Promise<void> {
+  async function put(url: string, body: string | Buffer | Readable, sizeBytes?: number): Promise<void> {
     const claim = bench.signed.open(new URL(url).pathname.split('/')[2]!)
     const stream = body instanceof Readable ? body : Readable.from([Buffer.from(body)])
+    const length = sizeBytes ?? (body instanceof Readable ? undefined : Buffer.byteLength(body))
     if (claim.do === 'put-artifact') return artifacts.storeBlob(claim.artifactId, claim.md5Hex, stream)
-    if (claim.do === 'put-part') return void (await artifacts.storePart(claim, stream))
+    if (claim.do === 'put-part') return void (await artifacts.storePart(claim, stream, length))
     if (claim.do === 'put-manifest') return artifacts.storeManifest(claim.manifestId, stream)
     throw new Error(`Nothing is put to a link for ${claim.do}`)
   }

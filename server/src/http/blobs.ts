@@ -13,8 +13,8 @@ type PutClaim = Exclude<BlobClaim, { do: 'get' }>
 export function blobsEdge(deps: {
   signed: SignedUrls
   blobs: BlobStore
-  /** Stores what a put claim allows. Of a part of a file it tells the tag by which it is named later. */
-  store: (claim: PutClaim, body: Readable) => Promise<{ tag: string } | void>
+  /** Stores what a put claim allows; `sizeBytes` is how long the sender says it is. Of a part of a file it tells the tag by which it is named later. */
+  store: (claim: PutClaim, body: Readable, sizeBytes: number | undefined) => Promise<{ tag: string } | void>
   /** Whether the person a link was made for may still use it. */
   isStillMember: (holder: LinkHolder, how: 'read' | 'write') => Promise<boolean>
 }): FastifyPluginAsync {
@@ -49,7 +49,9 @@ export function blobsEdge(deps: {
       if (claim.do === 'get')
         throw new GridError('forbidden', 'This link is for reading a file, not for sending one')
       if (claim.writer && !(await deps.isStillMember(claim.writer, 'write'))) throw new GridError('not_found')
-      const stored = await deps.store(claim, (request.body as Readable | undefined) ?? request.raw)
+      const length = Number(request.headers['content-length'])
+      const body = (request.body as Readable | undefined) ?? request.raw
+      const stored = await deps.store(claim, body, Number.isSafeInteger(length) ? length : undefined)
       if (stored) reply.header('etag', `"${stored.tag}"`)
       return reply.status(200).send({ ok: true })
     })

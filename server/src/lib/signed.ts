@@ -19,7 +19,15 @@ export type BlobClaim =
   | ({ writer?: LinkHolder } & (
       | { do: 'put-file'; experimentId: string; path: string }
       | { do: 'put-artifact'; artifactId: string; md5Hex: string; expectedSize?: number }
-      | { do: 'put-part'; artifactId: string; content: string; partNumber: number; md5Hex: string }
+      | {
+          do: 'put-part'
+          artifactId: string
+          content: string
+          partNumber: number
+          /** How many there are; the last one may be smaller than the rest. */
+          partCount: number
+          md5Hex: string
+        }
       | { do: 'put-manifest'; manifestId: string }
     ))
 

@@ -34,10 +34,18 @@ export interface BlobStore {
   /**
    * Stores part `number` (from 1) of `partBytes` bytes, the last one of fewer; sent again it takes its own place.
    * @param sizeBytes what the body must have.
+   * @param startByte its place in the whole, where parts have another size than `partBytes`.
    * @returns what `finishParts` wants to know of the part.
    * @throws GridError invalid when the body has another size.
    */
-  putPart(key: string, token: string, number: number, body: Readable, sizeBytes: number): Promise<string>
+  putPart(
+    key: string,
+    token: string,
+    number: number,
+    body: Readable,
+    sizeBytes: number,
+    startByte?: number,
+  ): Promise<string>
   /** Makes a blob of parts 1 to n. */
   finishParts(key: string, token: string, parts: string[]): Promise<void>
   /** Forgets what arrived. Also fine when nothing did. */

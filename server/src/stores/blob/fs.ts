@@ -77,11 +77,11 @@ export async function openFsBlobStore(folder: string): Promise<BlobStore> {
         return token
       }),
 
-    putPart: (_key, token, number, body, sizeBytes) =>
+    putPart: (_key, token, number, body, sizeBytes, startByte) =>
       translate(async () => {
         const file = await open(partsPath(token), 'r+')
         try {
-          const start = (number - 1) * partBytes
+          const start = startByte ?? (number - 1) * partBytes
           let at = start
           for await (const chunk of body as AsyncIterable<Buffer>) {
             if (at + chunk.length > start + sizeBytes) throw wrongSize(sizeBytes)

@@ -717,15 +717,24 @@ type ArtifactLinkTable = {
   created_at: Instant
 }
 type ArtifactClaimTable = { artifact_id: string; project_id: string; content: string }
-type ArtifactUploadTable = { id: string; artifact_id: string; content: string; created_at: Instant }
+type ArtifactUploadTable = {
+  id: string
+  artifact_id: string
+  content: string
+  created_at: Instant
+  blob_key: string
+  parts_token: string
+  part_bytes: number | null
+}
 type ArtifactUploadPartTable = {
   upload_id: string
   part_number: number
   md5_hex: string
   size_bytes: number
-  blob_key: string
+  proofs: Generated<string[]>
+  waiting_key: string | null
 }
-type StrayBlobTable = { blob_key: string; remove_after: Instant }
+type StrayBlobTable = { blob_key: string; remove_after: Instant; parts_token: string | null }
 type RegistryTable = {
   project_id: string
   visibility: 'organisation' | 'restricted'
