@@ -71,7 +71,7 @@ async function script(code: string): Promise<string> {
       WANDB_SILENT: 'true',
     },
   })
-  if (exit !== 0) throw new Error(`${stdout}\n${stderr}`)
+  if (exit !== 0) throw new Error(`${stdout}\n${stderr}\n${bench.server.output().slice(-4000)}`)
   return stdout
 }
 

@@ -376,6 +376,8 @@ const rules: Record<string, Rule> = {
   'artifacts.lineage': inTeam(whereArtifact),
   'artifacts.previewDelete': inTeam(whereArtifact),
   'artifacts.ofExperiment': inTeam(where),
+  'artifacts.previewDeleteMade': inTeam((w) => ({ experimentIds: [w.experimentId] })),
+  'artifacts.deleteMade': maker(where, { member: 'policy_denied', service: 'forbidden' }),
   'artifacts.reproduction': inTeam(where),
   'artifacts.change': maker((w) => ({ ...whereArtifact(w), description: 'Same' }), { service: 'forbidden' }),
   'artifacts.changeCollection': maker((w) => ({ ...whereArtifact(w), description: 'Same' }), {
@@ -480,7 +482,12 @@ describe('REST', () => {
   })
 
   // The admin comes last, and deleting after everything else: it is the one who gets through.
-  const last = ['artifacts.delete', 'artifacts.deleteCollection', 'experiments.delete']
+  const last = [
+    'artifacts.delete',
+    'artifacts.deleteCollection',
+    'artifacts.deleteMade',
+    'experiments.delete',
+  ]
   const ordered = endpoints.toSorted((a, b) => last.indexOf(a) - last.indexOf(b))
   describe.each(ordered)('%s', (name) => {
     test.each(roles)('as %s', async (role) => {

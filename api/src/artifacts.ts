@@ -273,6 +273,24 @@ export const artifacts = {
     })
     .input(collection)
     .output(Ok),
+  previewDeleteMade: endpoint
+    .route({
+      method: 'POST',
+      path: '/artifact-deletion',
+      summary: 'What deleting all that some experiments made would take away and free',
+      tags,
+    })
+    .input(z.object({ experimentIds: z.array(Id).min(1).max(1000) }))
+    .output(DeletePreview),
+  deleteMade: endpoint
+    .route({
+      method: 'DELETE',
+      path: '/teams/{team}/projects/{project}/experiments/{experiment}/artifacts',
+      summary: 'Delete all versions that an experiment made',
+      tags,
+    })
+    .input(experiment)
+    .output(z.object({ deleted: z.number() })),
   ofExperiment: endpoint
     .route({
       method: 'GET',

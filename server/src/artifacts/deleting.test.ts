@@ -149,3 +149,32 @@ describe('clearing', () => {
     expect(await bench.artifacts.findById(team.member, long.id)).toMatchObject({ ttlSeconds: 0 })
   })
 })
+
+describe('deleting what an experiment made', () => {
+  test('nobody but its owner and admins; then all of it, with what the rest of the project keeps told', async () => {
+    const project = aProject()
+    const experiment = await bench.anExperiment(team.member, { team: team.slug, project, slug: 'maker' })
+    const made = await bench.save(
+      team.member,
+      team,
+      { own: 'only here', shared: 'both' },
+      { project, experiment: 'maker', aliases: ['latest', 'best'] },
+    )
+    const older = await bench.save(team.member, team, { shared: 'both' }, { project, collection: 'c' })
+    for (const [actor, outcome] of [
+      [team.viewer, 'forbidden'],
+      [team.mate, 'policy_denied'],
+    ] as const)
+      await expect(bench.artifacts.deleteMade(actor, experiment)).rejects.toEqual(code(outcome))
+    await expect(bench.artifacts.previewDeleteMade(team.stranger, [experiment.id])).rejects.toEqual(
+      code('not_found'),
+    )
+    const preview = await bench.artifacts.previewDeleteMade(team.mate, [experiment.id])
+    expect(preview).toMatchObject({ sizeBytes: 13, freedBytes: 9, freedFiles: 1 })
+    expect(preview.refusal).toContain('members_delete_runs')
+    await expect(bench.artifacts.deleteMade(team.member, experiment)).resolves.toBe(1)
+    expect(await bench.artifacts.findById(team.member, made.id)).toBeUndefined()
+    expect(await bench.contentsOf(team.member, older.id)).toEqual({ shared: 'both' })
+    expect(await contentKeys(older.collection.projectId)).toHaveLength(1)
+  })
+})

@@ -5,13 +5,11 @@
  * the version that it was for.
  */
 import { createHash } from 'node:crypto'
-import { Readable, Writable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { Readable } from 'node:stream'
 import { GridError } from '@teamgrid/api'
 import type { Actor } from '../actor.ts'
 import { newId } from '../lib/ids.ts'
 import { partBytes as pieceBytesMax } from '../stores/blob/blob-store.ts'
-import { createMeter } from '../stores/blob/meter.ts'
 import type { StoredArtifact } from './artifact.ts'
 import * as contents from './content-store.ts'
 import { partsMax, readStoragePath } from './creating.ts'
@@ -250,11 +248,19 @@ export function createParts(
 
 /** @throws GridError invalid when the bytes are not the content of that name. */
 async function measure(bytes: Readable, content: string): Promise<{ sizeBytes: number; sha256Hex: string }> {
-  const checked = await checkedBody(content, bytes)
-  const meter = createMeter(checked.limits)
-  const away = new Writable({ write: (_chunk, _encoding, done) => done() })
-  await pipeline(checked.body, meter.stream, away)
-  return meter.stored()
+  const { body, limits } = await checkedBody(content, bytes)
+  const sha256 = createHash('sha256')
+  const md5 = limits.expectedMd5Hex === undefined ? undefined : createHash('md5')
+  let sizeBytes = 0
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    sha256.update(chunk)
+    md5?.update(chunk)
+    sizeBytes += chunk.length
+  }
+  const found = md5?.digest('hex')
+  if (found !== limits.expectedMd5Hex)
+    throw new GridError('invalid', `The file arrived damaged: its MD5 is ${found}, not ${content}.`)
+  return { sizeBytes, sha256Hex: sha256.digest('hex') }
 }
 
 /** How a part is cut into pieces that a store takes: of about the same size, and never too many in all. */

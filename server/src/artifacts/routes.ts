@@ -31,6 +31,10 @@ export function artifactRoutes(artifacts: Artifacts) {
       await artifacts.removeCollection(context.actor, input)
       return ok
     }),
+    previewDeleteMade: on.previewDeleteMade.handler(({ context, input }) =>
+      artifacts.showDeletionMade(context.actor, input),
+    ),
+    deleteMade: on.deleteMade.handler(({ context, input }) => artifacts.removeMade(context.actor, input)),
     ofExperiment: on.ofExperiment.handler(({ context, input }) =>
       artifacts.showOfExperiment(context.actor, input),
     ),

@@ -4,6 +4,7 @@ import { createCreating } from './creating.ts'
 import type { ArtifactsDeps } from './deps.ts'
 import { createPermission } from './permission.ts'
 import { createDeleting } from './deleting.ts'
+import { createDeletingMade } from './deleting-made.ts'
 import { createLineage } from './lineage.ts'
 import { createLinking } from './linking.ts'
 import { createParts } from './parts.ts'
@@ -42,7 +43,8 @@ export function createArtifacts(deps: ArtifactsDeps) {
   const changing = createChanging(deps, permission)
   const linking = createLinking(deps, permission)
   const deleting = createDeleting(deps, permission, straying)
-  const showing = createShowing(deps, permission, reading, changing, linking, deleting)
+  const deletingMade = createDeletingMade(deps, deleting)
+  const showing = createShowing(deps, permission, reading, changing, linking, deleting, deletingMade)
   return {
     ...createCreating(deps, permission),
     ...createReceiving(deps, straying),
@@ -52,6 +54,7 @@ export function createArtifacts(deps: ArtifactsDeps) {
     ...changing,
     ...linking,
     ...deleting,
+    ...deletingMade,
     ...registries,
     ...showing,
     ...createLineage(reading),

@@ -13,6 +13,7 @@ import type { StoredExperiment } from '../experiments/types.ts'
 import { type Membership, ownMembership, type StoredCollection, versionName } from './artifact.ts'
 import type { Changing } from './changing.ts'
 import type { Deleting } from './deleting.ts'
+import type { DeletingMade } from './deleting-made.ts'
 import type { ArtifactsDeps } from './deps.ts'
 import type { Linking } from './linking.ts'
 import type { Permission } from './permission.ts'
@@ -32,6 +33,7 @@ export function createShowing(
   { changeArtifact, addAliases, deleteAliases }: Changing,
   { changeCollection, changeLinkAliases, unlinkArtifact }: Linking,
   deleting: Deleting,
+  deletingMade: DeletingMade,
 ) {
   async function projectOf(actor: Actor, { team, project }: { team: string; project: string }) {
     const found = await reading.findProject(actor, team, project)
@@ -221,6 +223,18 @@ export function createShowing(
     await deleting.deleteCollection(actor, await collectionOf(actor, ref))
   }
 
+  async function showDeletionMade(
+    actor: Actor,
+    { experimentIds }: { experimentIds: string[] },
+  ): Promise<DeletePreview> {
+    const preview = await deletingMade.previewDeleteMade(actor, experimentIds)
+    return shownDeletion(preview, [...new Set(preview.versions.flatMap(({ artifact }) => artifact.aliases))])
+  }
+
+  async function removeMade(actor: Actor, ref: ExperimentNames): Promise<{ deleted: number }> {
+    return { deleted: await deletingMade.deleteMade(actor, await experimentOf(actor, ref)) }
+  }
+
   async function showOfExperiment(
     actor: Actor,
     ref: ExperimentNames,
@@ -255,6 +269,8 @@ export function createShowing(
     showDeletion,
     remove,
     removeCollection,
+    showDeletionMade,
+    removeMade,
     showOfExperiment,
   }
 }

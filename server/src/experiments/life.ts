@@ -109,6 +109,11 @@ export function createLife(
     return gone !== undefined && (await access.permits(actor, 'experiment:delete', gone))
   }
 
+  /** @throws GridError as `remove` would. */
+  async function proveRemovable(actor: Actor, id: string): Promise<void> {
+    await deletable(actor, findExperimentById(db, id))
+  }
+
   async function removeNamed(actor: Actor, ref: ExperimentRef): Promise<void> {
     await removeFound(actor, await deletable(actor, findSlimExperiment(db, ref)))
   }
@@ -232,7 +237,17 @@ export function createLife(
     events.publish({ type: 'experiment.changed', teamId, projectId, experimentId: id })
   }
 
-  return { requestStop, stop, change, remove, wasRemoved, removeNamed, addAlert, sweepCrashed }
+  return {
+    requestStop,
+    stop,
+    change,
+    remove,
+    proveRemovable,
+    wasRemoved,
+    removeNamed,
+    addAlert,
+    sweepCrashed,
+  }
 }
 
 function silentSince(now: Date): Date {

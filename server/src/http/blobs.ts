@@ -23,7 +23,9 @@ export function blobsEdge(deps: {
     app.removeAllContentTypeParsers()
     app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
 
-    app.addHook('onRequest', async (_request, reply) => {
+    app.addHook('onRequest', async (request, reply) => {
+      // Bytes are bytes: clients send parts of large files with an empty type, which would be refused as none.
+      if (request.method === 'PUT') request.raw.headers['content-type'] = 'application/octet-stream'
       // Links carry their own permission and no cookie is read, so any page may fetch them.
       reply.header('access-control-allow-origin', '*')
       reply.header('access-control-allow-methods', 'GET, HEAD, PUT, OPTIONS')

@@ -2,6 +2,7 @@
 import { GridError } from '@teamgrid/api'
 import type { Actor } from '../../actor.ts'
 import type { Experiments } from '../../experiments/service.ts'
+import type { Artifacts } from '../../artifacts/service.ts'
 import type { StoredExperiment } from '../../experiments/types.ts'
 import type { Resolvers } from '../graphql.ts'
 import { entityOf } from './places.ts'
@@ -33,7 +34,13 @@ const stateChanges: Record<string, readonly StoredExperiment['state'][]> = {
   failed: ['pending', 'running'],
 }
 
-export function runChangeResolvers({ experiments }: { experiments: Experiments }): Resolvers {
+export function runChangeResolvers({
+  experiments,
+  artifacts,
+}: {
+  experiments: Experiments
+  artifacts: Pick<Artifacts, 'deleteMade'>
+}): Resolvers {
   /** @throws GridError not_found, for an id of ours and any other alike. */
   async function runOf(actor: Actor, givenId: string): Promise<StoredExperiment> {
     const id = readStorageId('Run', givenId)
@@ -54,10 +61,19 @@ export function runChangeResolvers({ experiments }: { experiments: Experiments }
         await experiments.requestStop(actor, id)
         return { success: true }
       },
-      async deleteRun(_: unknown, { input }: { input: { id: string } }, { actor }) {
+      async deleteRun(
+        _: unknown,
+        { input }: { input: { id: string; deleteArtifacts?: boolean | null } },
+        { actor },
+      ) {
         const id = readStorageId('Run', input.id)
-        if (id === undefined || !(await experiments.wasRemoved(actor, id)))
-          await experiments.remove(actor, (await runOf(actor, input.id)).id)
+        if (id !== undefined && (await experiments.wasRemoved(actor, id))) return { success: true }
+        const run = await runOf(actor, input.id)
+        if (input.deleteArtifacts) {
+          await experiments.proveRemovable(actor, run.id)
+          await artifacts.deleteMade(actor, run)
+        }
+        await experiments.remove(actor, run.id)
         return { success: true }
       },
       async updateRunState(_: unknown, { input }: { input: { id: string; state: string } }, { actor }) {
