@@ -213,6 +213,9 @@ const rules: Record<string, Rule> = {
   },
   'instance.change': organisation(() => ({ signUpOpen: true })),
 
+  'organisation.sso': organisation(noInput),
+  'organisation.changeSso': organisation(() => ({ only: false })),
+  'organisation.testSso': organisation(() => ({ provider: 'oidc' })),
   'organisation.plan': organisation(noInput, { others: 'ok' }),
   'organisation.changePlan': organisation(() => ({ name: 'Free' })),
   'organisation.changeBilling': organisation(() => ({ company: 'Example' })),

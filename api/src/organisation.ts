@@ -1,6 +1,7 @@
 /** The organisation: its plan without payment, who pays attention to the bill, what it fixes for its teams, wishes for teams. */
 import { z } from 'zod'
 import { endpoint, Id, Instant, Ok, Slug } from './base.ts'
+import { sso } from './sso.ts'
 import { Person, Team } from './teams.ts'
 
 const shortText = z.string().trim().max(300)
@@ -64,6 +65,7 @@ export const TeamRequest = z.object({
 export type TeamRequest = z.infer<typeof TeamRequest>
 
 export const organisation = {
+  ...sso,
   plan: endpoint
     .route({
       method: 'GET',

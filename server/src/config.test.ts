@@ -51,7 +51,7 @@ test('nothing set means everything embedded, on port 8080', () => {
     databaseUrl: null,
     clickhouseUrl: null,
     s3: null,
-    sso: null,
+    sso: {},
     mail: null,
     privateWebhooks: [],
     trustedProxies: ['loopback'],
@@ -107,7 +107,6 @@ test('an identity provider is read with what its groups give', () => {
   )
   expect(sso).toMatchObject({
     oidc: { name: 'Single sign-on', scopes: ['openid', 'profile', 'email'], groupsClaim: 'groups' },
-    github: null,
     domains: ['example.org', 'example.com'],
     only: true,
     breakGlass: ['ada'],
@@ -125,6 +124,7 @@ test.each([
   [{ ...withProvider, TEAMGRID_URL: '' }, 'needs TEAMGRID_URL'],
   [{ ...withProvider, SSO_ONLY: 'true' }, 'SSO_BREAK_GLASS'],
   [{ SSO_ONLY: 'true' }, 'no identity provider'],
+  [{ SSO_JOIN_TEAMS: 'vision:admin' }, 'SSO_JOIN_TEAMS: "vision:admin"'],
   [{ ...withProvider, SSO_ROLES: '{"x": "king"}' }, 'SSO_ROLES must look like'],
 ])('half a setting of single sign-on is refused by name: %j', (env, says) => {
   expect(() => readConfig(env, [])).toThrow(says)

@@ -28,8 +28,8 @@ export type Config = {
   privateWebhooks: PrivateAddresses
   /** Proxies whose word about where a request came from is believed; by default those on this machine. */
   trustedProxies: string[]
-  /** Null: no identity provider. */
-  sso: SsoSettings | null
+  /** What the environment fixes of single sign-on; the rest is the organisation's to set. */
+  sso: Partial<SsoSettings>
   /** Also make a team with live example experiments. */
   demo: boolean
 }
@@ -75,7 +75,7 @@ Mail (without it, links are shown to be copied):
 Behind a proxy on another machine, whose X-Forwarded-For, -Proto and -Host are to be believed:
   TEAMGRID_TRUSTED_PROXIES     loopback (the default), none, or addresses and networks such as loopback,10.0.3.7
 
-Webhooks of alerts go to public addresses only, unless allowed:
+Webhooks of alerts, and identity providers that admins enter, lie at public addresses only, unless allowed:
   TEAMGRID_PRIVATE_WEBHOOKS    networks such as 10.1.0.0/16,192.168.7.9, or all
 ${ssoHelp}`
 

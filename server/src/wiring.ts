@@ -45,6 +45,7 @@ import {
   userRoutes,
 } from './teams/routes.ts'
 import type { SsoSettings } from './teams/sso.ts'
+import { createSsoSettings } from './teams/sso-settings.ts'
 import { createTeams } from './teams/service.ts'
 import { version } from './version.ts'
 import { wandbEdge } from './wandb/index.ts'
@@ -65,8 +66,8 @@ export type WiringOptions = {
   publicUrl: string | null
   /** Proxies that are believed about where a request came from; by default those on this machine. */
   trustedProxies?: string[]
-  /** Null: no identity provider. */
-  sso?: SsoSettings | null
+  /** What the environment fixes of single sign-on. */
+  sso?: Partial<SsoSettings>
   /** Null: no mail server. */
   mail?: MailSettings | null
   /** Private addresses that webhooks may go to; by default none. */
@@ -87,14 +88,25 @@ export async function wire(engines: Engines, options: WiringOptions) {
   const signed = createSignedUrls({ secret, clock })
   const sealed = createSealed(secret)
   const mailer = createMailer({ db, sealed, settings: options.mail ?? null, clock, log: options.log })
+  const outbound = createOutbound({ allowPrivate: options.privateWebhooks ?? [] })
+  const ssoSettings = createSsoSettings({
+    db,
+    access,
+    sealed,
+    clock,
+    outbound,
+    trustedOutbound: createOutbound({ allowPrivate: 'all' }),
+    environment: options.sso ?? {},
+    publicUrl,
+  })
   const identity = createIdentity({
     db,
     secret,
     publicUrl: publicUrl ?? 'http://localhost',
     clock,
-    sso: options.sso ?? null,
+    ssoSettings,
   })
-  const teams = createTeams({ db, access, identity, events, clock, mail: mailer })
+  const teams = createTeams({ db, access, identity, ssoSettings, events, clock, mail: mailer })
   const experiments = createExperiments({ db, access, teams, metrics, blobs, signed, events, clock })
   const sweeps = createSweeps({ db, access, teams, experiments, events, clock })
   const artifacts = createArtifacts({ db, access, teams, experiments, blobs, signed, events, clock })
@@ -106,7 +118,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
     experiments,
     mailer,
     sealed,
-    outbound: createOutbound({ allowPrivate: options.privateWebhooks ?? [] }),
+    outbound,
     events,
     linkOrigin: options.linkOrigin ?? publicUrl ?? '',
     clock,

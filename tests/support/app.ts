@@ -39,7 +39,7 @@ export async function startApp(
     clock?: Clock
     mail?: MailSettings
     privateWebhooks?: PrivateAddresses
-    sso?: SsoSettings
+    sso?: Partial<SsoSettings>
     trustedProxies?: string[]
   } = {},
 ) {
@@ -56,7 +56,7 @@ export async function startApp(
       secret: await ensureInstance(postgres.db),
       operatorToken,
       publicUrl: origin,
-      sso: options.sso ?? null,
+      sso: options.sso ?? {},
       mail: options.mail ?? null,
       privateWebhooks: options.privateWebhooks ?? [],
       ...(options.trustedProxies ? { trustedProxies: options.trustedProxies } : {}),

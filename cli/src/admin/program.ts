@@ -3,6 +3,7 @@ import { createProgram, runProgram } from '../program.ts'
 import { addOrganisationCommands } from './organisation.ts'
 import { addAuditCommands } from './audit.ts'
 import { addImportCommand } from './import.ts'
+import { addSsoCommands } from './sso.ts'
 import { addKeyCommands, addUserCommands } from './people.ts'
 import { addInviteCommands, addMemberCommands, addServiceAccountCommands, addTeamCommands } from './teams.ts'
 
@@ -27,6 +28,7 @@ export async function runAdmin(io: Io, argv: readonly string[]): Promise<number>
   addInviteCommands(program, io)
   addServiceAccountCommands(program, io)
   addOrganisationCommands(program, io)
+  addSsoCommands(program, io)
   addAuditCommands(program, io)
   addImportCommand(program, io)
   return runProgram(io, program, today)

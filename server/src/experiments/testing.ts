@@ -46,7 +46,15 @@ export async function openBench() {
   events.subscribe((event) => heard.push(event))
   const access = createAccess({ db })
   const signed = createSignedUrls({ secret: 'a secret for tests', clock })
-  const teams = createTeams({ db, access, identity: undefined as never, events, clock, mail: noMail })
+  const teams = createTeams({
+    db,
+    access,
+    identity: undefined as never,
+    ssoSettings: undefined as never,
+    events,
+    clock,
+    mail: noMail,
+  })
   const deps = { db, access, teams, metrics, blobs, signed, events, clock }
   const experiments = createExperiments(deps)
 

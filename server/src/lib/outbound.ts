@@ -51,9 +51,15 @@ export function createOutbound(options: { allowPrivate: PrivateAddresses; resolv
    * @returns the status, whatever it is; a redirect is an answer like any other.
    * @throws GridError invalid for an address that may not be asked, unavailable when nobody answers in time.
    */
-  async function post(
+  const post = (target: string, message: { headers: Record<string, string>; body: string }) =>
+    ask(target, message)
+
+  /** As `post`, asking for what is there. */
+  const get = (target: string, headers: Record<string, string> = {}) => ask(target, { headers })
+
+  async function ask(
     target: string,
-    message: { headers: Record<string, string>; body: string },
+    message: { headers: Record<string, string>; body?: string },
   ): Promise<{ status: number; text: string }> {
     const url = checkUrl(target)
     const deadline = AbortSignal.timeout(secondsMax * 1000)
@@ -78,28 +84,34 @@ export function createOutbound(options: { allowPrivate: PrivateAddresses; resolv
     return first
   }
 
-  return { checkUrl, post }
+  return { checkUrl, post, get }
 }
 
 function send(
   url: URL,
   address: string,
-  { headers, body }: { headers: Record<string, string>; body: string },
+  { headers, body }: { headers: Record<string, string>; body?: string },
   signal: AbortSignal,
 ): Promise<{ status: number; text: string }> {
   const request = url.protocol === 'https:' ? httpsRequest : httpRequest
   const family = isIP(address)
   return new Promise((done, refuse) => {
     const failed = (cause: unknown) =>
-      refuse(new GridError('unavailable', `${url.host} did not take it: ${messageOf(cause)}`, { cause }))
+      refuse(
+        new GridError(
+          'unavailable',
+          `${url.host} ${body === undefined ? 'does not answer' : 'did not take it'}: ${messageOf(cause)}`,
+          { cause },
+        ),
+      )
     const outgoing = request(
       url,
       {
-        method: 'POST',
+        method: body === undefined ? 'GET' : 'POST',
         signal,
         // Kept connections would be shared between targets that were checked at different times.
         agent: false,
-        headers: { ...headers, 'content-length': Buffer.byteLength(body) },
+        headers: { ...headers, ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }) },
         // The name stays for TLS and the Host header; the address is the one that was checked.
         lookup: (_host, options, found) =>
           options.all

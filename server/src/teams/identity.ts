@@ -1,13 +1,16 @@
-import { betterAuth } from 'better-auth'
-import { genericOAuth, twoFactor } from 'better-auth/plugins'
+import { betterAuth, type BetterAuthPlugin } from 'better-auth'
+import type { OAuthProvider } from 'better-auth/oauth2'
+import { twoFactor } from 'better-auth/plugins'
 import type { Kysely } from 'kysely'
 import type { Clock } from '../lib/clock.ts'
 import { newId } from '../lib/ids.ts'
 import { newToken } from '../lib/secrets.ts'
 import type { Database } from '../stores/postgres/schema.ts'
-import { createAttempts } from './attempts.ts'
+import { type Attempts, createAttempts } from './attempts.ts'
+import { createOidcProvider } from './oidc.ts'
 import { createSignInTrail } from './sign-in-trail.ts'
 import { createSso, noSso, type SsoSettings } from './sso.ts'
+import type { SsoSettingsStore } from './sso-settings.ts'
 
 export type Identity = ReturnType<typeof createIdentity>
 
@@ -29,15 +32,104 @@ export function createIdentity(deps: {
   secret: string
   publicUrl: string
   clock: Clock
-  sso?: SsoSettings | null
+  ssoSettings: Pick<SsoSettingsStore, 'current' | 'outboundOf'>
 }) {
-  const { db, clock } = deps
-  const settings = deps.sso ?? noSso
-  const sso = createSso({ db, clock, settings })
+  const { db, clock, ssoSettings } = deps
   const attempts = createAttempts({ db })
   const trail = createSignInTrail({ db, attempts })
+  /** Everything but coming in through providers is the same under all settings. */
+  const plain = doorUnder(noSso)
+  let door = { version: -1, ...plain }
+
+  /** The doors as they are set now. */
+  async function current() {
+    const { settings, version } = await ssoSettings.current()
+    if (door.version !== version) door = { version, ...doorUnder(settings) }
+    return door
+  }
+
+  function doorUnder(settings: SsoSettings) {
+    const sso = createSso({ db, clock, settings })
+    const outbound = ssoSettings.outboundOf()
+    const oidc = settings.oidc
+      ? createOidcProvider({
+          settings: settings.oidc,
+          outbound,
+          clock,
+          note: (profile) => sso.note('oidc', profile),
+        })
+      : undefined
+    return {
+      auth: createAuth({ ...deps, settings, sso, oidc, attempts }),
+      sso,
+      signIn: { password: !settings.only, providers: sso.ways },
+    }
+  }
+
+  async function sessionUserId(headers: Headers): Promise<string | undefined> {
+    const session = await plain.auth.api.getSession({ headers })
+    return session?.user.id
+  }
+
+  return {
+    /** Answers everything under `/api/auth/`. */
+    async handle(request: Request): Promise<Response> {
+      const address = request.headers.get(clientAddressHeader)
+      const { auth, sso } = await current()
+      return await trail.watch(request, address, {
+        answer: (each) => sso.arrivals.run({ address }, () => auth.handler(each)),
+        whoIs: sessionUserId,
+        async whoseToken(token) {
+          const { internalAdapter } = await auth.$context
+          return (await internalAdapter.findVerificationValue(`reset-password:${token}`))?.value
+        },
+      })
+    },
+
+    /** How one gets in: by password, and through which identity providers. */
+    async signIn(): Promise<{ password: boolean; providers: { id: string; name: string }[] }> {
+      return (await current()).signIn
+    },
+
+    /** The person of a browser session, if there is one. */
+    sessionUserId,
+
+    async hashPassword(password: string): Promise<string> {
+      return (await plain.auth.$context).password.hash(password)
+    },
+
+    /** Makes a token that `POST /api/auth/reset-password` takes once. */
+    async makeResetToken(userId: string): Promise<{ token: string; expiresAt: Date }> {
+      const token = newToken()
+      const expiresAt = new Date(clock.now().getTime() + resetHours * 60 * 60 * 1000)
+      const context = await plain.auth.$context
+      await context.internalAdapter.createVerificationValue({
+        identifier: `reset-password:${token}`,
+        value: userId,
+        expiresAt,
+      })
+      return { token, expiresAt }
+    },
+
+    /** Ends every browser session of a person. */
+    async endSessions(trx: Kysely<Database>, userId: string): Promise<void> {
+      await trx.deleteFrom('auth_session').where('user_id', '=', userId).execute()
+    },
+  }
+}
+
+function createAuth(deps: {
+  db: Kysely<Database>
+  secret: string
+  publicUrl: string
+  settings: SsoSettings
+  sso: ReturnType<typeof createSso>
+  oidc: OAuthProvider | undefined
+  attempts: Attempts
+}) {
+  const { db, settings, sso, oidc, attempts } = deps
   const stamps = { createdAt: 'created_at', updatedAt: 'updated_at' }
-  const auth = betterAuth({
+  return betterAuth({
     appName: 'Teamgrid',
     baseURL: deps.publicUrl,
     basePath: '/api/auth',
@@ -89,6 +181,8 @@ export function createIdentity(deps: {
         // opens anything, that is no danger.
         requireLocalEmailVerified: !settings.only,
       },
+      // Nobody is asked anything in a person's name later; what lies there must not be of use to who reads the table.
+      encryptOAuthTokens: true,
     },
     socialProviders: {
       ...(settings.github
@@ -109,6 +203,7 @@ export function createIdentity(deps: {
         : {}),
     },
     databaseHooks: {
+      account: { create: { after: async (account) => sso.linked(account) } },
       session: {
         create: {
           before: async (session, context) => sso.enter(session.userId, context?.path ?? ''),
@@ -131,23 +226,12 @@ export function createIdentity(deps: {
           },
         },
       }),
-      ...(settings.oidc
+      ...(oidc
         ? [
-            genericOAuth({
-              config: [
-                {
-                  providerId: 'oidc',
-                  name: settings.oidc.name,
-                  discoveryUrl: `${settings.oidc.issuer.replace(/\/+$/, '')}/.well-known/openid-configuration`,
-                  requireIdTokenVerification: true,
-                  clientId: settings.oidc.clientId,
-                  clientSecret: settings.oidc.clientSecret,
-                  scopes: settings.oidc.scopes,
-                  pkce: true,
-                  mapProfileToUser: (profile) => sso.note('oidc', profile),
-                },
-              ],
-            }),
+            {
+              id: 'oidc',
+              init: ({ socialProviders }) => ({ context: { socialProviders: [oidc, ...socialProviders] } }),
+            } satisfies BetterAuthPlugin,
           ]
         : []),
     ],
@@ -179,52 +263,4 @@ export function createIdentity(deps: {
       return host ? [`http://${host}`, `https://${host}`] : []
     },
   })
-
-  async function sessionUserId(headers: Headers): Promise<string | undefined> {
-    const session = await auth.api.getSession({ headers })
-    return session?.user.id
-  }
-
-  return {
-    /** Answers everything under `/api/auth/`. */
-    handle(request: Request): Promise<Response> {
-      const address = request.headers.get(clientAddressHeader)
-      return trail.watch(request, address, {
-        answer: (each) => sso.arrivals.run({ address }, () => auth.handler(each)),
-        whoIs: sessionUserId,
-        async whoseToken(token) {
-          const { internalAdapter } = await auth.$context
-          return (await internalAdapter.findVerificationValue(`reset-password:${token}`))?.value
-        },
-      })
-    },
-
-    /** How one gets in: by password, and through which identity providers. */
-    signIn: { password: !settings.only, providers: sso.ways },
-
-    /** The person of a browser session, if there is one. */
-    sessionUserId,
-
-    async hashPassword(password: string): Promise<string> {
-      return (await auth.$context).password.hash(password)
-    },
-
-    /** Makes a token that `POST /api/auth/reset-password` takes once. */
-    async makeResetToken(userId: string): Promise<{ token: string; expiresAt: Date }> {
-      const token = newToken()
-      const expiresAt = new Date(clock.now().getTime() + resetHours * 60 * 60 * 1000)
-      const context = await auth.$context
-      await context.internalAdapter.createVerificationValue({
-        identifier: `reset-password:${token}`,
-        value: userId,
-        expiresAt,
-      })
-      return { token, expiresAt }
-    },
-
-    /** Ends every browser session of a person. */
-    async endSessions(trx: Kysely<Database>, userId: string): Promise<void> {
-      await trx.deleteFrom('auth_session').where('user_id', '=', userId).execute()
-    },
-  }
 }

@@ -43,7 +43,7 @@ export function createPeople(deps: TeamsDeps, keys: Keys) {
       url: origin,
       setupNeeded: row.setup_token_hash !== null,
       signUpOpen: row.sign_up_open,
-      signIn: identity.signIn,
+      signIn: await identity.signIn(),
     }
   }
 

@@ -34,6 +34,13 @@ export const meRoutes = (teams: Teams) => ({
 })
 
 export const organisationRoutes = ({ organisation }: Teams) => ({
+  sso: os.organisation.sso.handler(({ context }) => organisation.sso.show(context.actor)),
+  changeSso: os.organisation.changeSso.handler(({ context, input }) =>
+    organisation.sso.change(context.actor, input),
+  ),
+  testSso: os.organisation.testSso.handler(({ context, input }) =>
+    organisation.sso.test(context.actor, input),
+  ),
   plan: os.organisation.plan.handler(({ context }) => organisation.plan(context.actor)),
   changePlan: os.organisation.changePlan.handler(({ context, input }) =>
     organisation.changePlan(context.actor, input),

@@ -18,6 +18,7 @@ import { createOrganisation } from './organisation.ts'
 import { claimSlug, createPeople } from './people.ts'
 import { createProjects } from './projects.ts'
 import { createServiceAccounts } from './service-accounts.ts'
+import type { SsoSettingsStore } from './sso-settings.ts'
 import { createTeamSettings } from './settings.ts'
 import { createVisibility } from './visibility.ts'
 
@@ -25,6 +26,7 @@ export type TeamsDeps = {
   db: Kysely<Database>
   access: Access
   identity: Identity
+  ssoSettings: SsoSettingsStore
   events: Events
   clock: Clock
   mail: Mail
@@ -47,7 +49,7 @@ export function createTeams(deps: TeamsDeps) {
     ...createInvitations(deps),
     ...createServiceAccounts(deps, keys),
     ...createVisibility(deps),
-    organisation: createOrganisation(deps),
+    organisation: { ...createOrganisation(deps), sso: deps.ssoSettings },
     ...createProjects(deps),
     ...createDirectory(deps, keys),
     ...createCharts(deps),

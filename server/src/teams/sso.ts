@@ -1,6 +1,6 @@
 /** Coming in through an identity provider: who may, whom they become here, and what their groups give them. */
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { slugPattern } from '@teamgrid/api'
+import { GridError, type GroupRole, slugPattern } from '@teamgrid/api'
 import { APIError } from 'better-auth/api'
 import type { Kysely } from 'kysely'
 import { type Acting, record } from '../activity.ts'
@@ -8,6 +8,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Database } from '../stores/postgres/schema.ts'
 import { adoptPerson } from './adopt.ts'
 import { reservedSlugs } from './people.ts'
+import { withinSeats } from './seats.ts'
 import { findTeam, findUserById, isSlugTaken, type UserRow } from './store.ts'
 
 type Db = Kysely<Database>
@@ -23,11 +24,9 @@ export type SsoSettings = {
   only: boolean
   breakGlass: string[]
   roles: GroupRole[]
+  /** Teams that whoever comes from these domains is in from the first sign-in on. */
+  joinTeams: { team: string; role: 'member' | 'viewer' }[]
 }
-export type GroupRole = { group: string } & (
-  | { organisation: 'admin' }
-  | { team: string; role: 'admin' | 'member' | 'viewer' }
-)
 
 export const noSso: SsoSettings = {
   oidc: null,
@@ -37,6 +36,7 @@ export const noSso: SsoSettings = {
   only: false,
   breakGlass: [],
   roles: [],
+  joinTeams: [],
 }
 
 /** What one request to the sign-in endpoints knows about who is coming. */
@@ -80,7 +80,7 @@ export function createSso({ db, clock, settings }: { db: Db; clock: Clock; setti
           'The identity provider has not verified your e-mail address. Verify it there first.',
       }
     if (action === 'link-account') return undefined
-    if (settings.domains.includes(email.slice(email.lastIndexOf('@') + 1))) return undefined
+    if (isOfDomains(email)) return undefined
     const { sign_up_open } = await db.selectFrom('instance').select('sign_up_open').executeTakeFirstOrThrow()
     if (sign_up_open) return undefined
     return {
@@ -88,6 +88,10 @@ export function createSso({ db, clock, settings }: { db: Db; clock: Clock; setti
       errorDescription:
         'There is no account for your e-mail address here. Ask a team admin for an invitation.',
     }
+  }
+
+  function isOfDomains(email: string): boolean {
+    return settings.domains.includes(email.slice(email.lastIndexOf('@') + 1).toLowerCase())
   }
 
   /**
@@ -106,7 +110,9 @@ export function createSso({ db, clock, settings }: { db: Db; clock: Clock; setti
         address: arrival.address,
         attributedTo: null,
       }
-      const user = (await findUserById(trx, userId)) ?? (await welcome(trx, acting, userId, arrival))
+      const user =
+        (await findUserById(trx, userId)) ??
+        (await withinSeats(trx, () => welcome(trx, acting, userId, arrival)).catch(refuseWithout))
       if (user.disabled_at) throw new APIError('FORBIDDEN', { message: 'This account is disabled' })
       if (arrival.provider === undefined) {
         refusePassword(user)
@@ -169,7 +175,27 @@ export function createSso({ db, clock, settings }: { db: Db; clock: Clock; setti
       id: userId,
       details: { username },
     })
-    return (await findUserById(trx, userId))!
+    const made = (await findUserById(trx, userId))!
+    if (isOfDomains(email)) await joinTeams(trx, acting, made)
+    return made
+  }
+
+  /** Once, with the first sign-in: who leaves or is removed stays away. */
+  async function joinTeams(trx: Db, acting: Acting, user: UserRow): Promise<void> {
+    for (const { team: slug, role } of settings.joinTeams) {
+      const team = await findTeam(trx, slug)
+      if (!team || team.kind !== 'team') continue
+      await trx
+        .insertInto('memberships')
+        .values({ team_id: team.id, user_id: user.id, role, created_at: clock.now() })
+        .execute()
+      await record(trx, acting, 'member:join', {
+        teamId: team.id,
+        kind: 'user',
+        id: user.id,
+        details: { username: user.username, role, because: 'domain' },
+      })
+    }
   }
 
   /** Groups give and take what they gave; roles that people gave are never lowered. */
@@ -264,7 +290,36 @@ export function createSso({ db, clock, settings }: { db: Db; clock: Clock; setti
     })
   }
 
-  return { ways, arrivals, note, gate, enter }
+  /** An identity provider opens somebody's account from now on. */
+  async function linked(account: { userId: string; providerId: string }): Promise<void> {
+    // Who is new becomes a person with their first session, and that is written down then.
+    if (account.providerId === 'credential' || !(await findUserById(db, account.userId))) return
+    await record(
+      db,
+      {
+        userId: account.userId,
+        via: 'cookie',
+        client: 'web',
+        address: arrivals.getStore()?.address ?? null,
+        attributedTo: null,
+      },
+      'user:sign-in-change',
+      {
+        teamId: null,
+        kind: 'user',
+        id: account.userId,
+        details: { what: 'identity provider', to: 'linked', by: account.providerId },
+      },
+    )
+  }
+
+  return { ways, arrivals, note, gate, enter, linked }
+}
+
+/** better-auth hands on its own errors alone. */
+function refuseWithout(error: unknown): never {
+  if (error instanceof GridError) throw new APIError('FORBIDDEN', { code: 'NO_SEAT', message: error.message })
+  throw error
 }
 
 async function hasSecondFactor(trx: Db, userId: string): Promise<boolean> {
