@@ -55,6 +55,51 @@ test('key, cookie, link and live stream of a removed member end; their experimen
   }
 })
 
+test('once a project is private, links made before and live messages end for those who may not see it', async () => {
+  const team = await app.aTeam()
+  const ref = { team: team.slug, project: 'vision', experiment: 'mine' }
+  const actor = await app.teams.actors.ofKey(team.member.key, { origin: app.origin, client: 'wandb' })
+  const { experiment } = await app.experiments.upsert(actor, {
+    team: team.slug,
+    project: 'vision',
+    slug: 'mine',
+  })
+  const [upload] = await app.experiments.uploadUrls(actor, { ...ref, slug: 'mine' }, ['weights.bin'])
+  await app.inject(new Request(upload!.url, { method: 'PUT', body: 'some weights' }))
+  const linkOf = async (person: (typeof team)['mate']) => (await person.experiments.files(ref))[0]!.url
+  const links = {
+    mate: await linkOf(team.mate),
+    member: await linkOf(team.member),
+    admin: await linkOf(team.admin),
+  }
+  const statusOf = async (url: string) => (await app.inject(new Request(url))).status
+  expect(await Promise.all(Object.values(links).map(statusOf))).toEqual([200, 200, 200])
+
+  const mates = await listen(`Bearer ${team.mate.key}`)
+  const keepers = await listen(`Bearer ${team.member.key}`)
+  await team.admin.teams.setPrivacy({ team: team.slug, project: { name: 'vision', visibility: 'private' } })
+  expect(await Promise.all(Object.values(links).map(statusOf))).toEqual([404, 200, 200])
+  await team.member.experiments.change({ ...ref, notes: 'quiet' })
+  await team.member.projects.create({ team: team.slug, name: 'loud' })
+  await expect.poll(() => keepers.heard().includes(experiment.id)).toBe(true)
+  const loud = await team.member.projects.get({ team: team.slug, project: 'loud' })
+  await expect.poll(() => mates.heard().includes(loud.id)).toBe(true)
+  expect(mates.heard()).not.toContain(experiment.id)
+  expect(mates.heard()).not.toContain(experiment.projectId)
+
+  // A link to what has moved away from a team is no link of that team.
+  await team.admin.teams.setPrivacy({ team: team.slug, project: { name: 'vision', visibility: 'team' } })
+  expect(await statusOf(links.mate)).toBe(200)
+  await app.experiments.append(actor, { ...ref, slug: 'mine' }, { complete: { exitCode: 0 } })
+  await team.member.experiments.move({
+    experimentIds: [experiment.id],
+    to: { team: team.member.username, project: 'mine' },
+  })
+  expect([await statusOf(links.mate), await statusOf(links.member)]).toEqual([404, 200])
+  await mates.end()
+  await keepers.end()
+})
+
 let control: Awaited<ReturnType<typeof listen>>
 
 /** A browser's live stream, and what it has heard. */

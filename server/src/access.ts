@@ -213,8 +213,48 @@ export function createAccess({ db }: { db: Kysely<Database> }) {
     return all.filter((team) => own.includes(team.id) || team.kind === 'team').map((team) => team.id)
   }
 
-  /** Whether somebody a link was made for is still there to use it. */
-  async function mayStillUse({ userId, teamId }: LinkHolder, how: 'read' | 'write'): Promise<boolean> {
+  /**
+   * For live messages: which of these, by their ids, the actor may not know about, though they may see the team. What is
+   * no longer there is not among them.
+   */
+  async function hiddenFrom(
+    actor: Actor,
+    asked: { projectIds: string[]; experimentIds: string[]; datastoreIds: string[] },
+  ): Promise<{ projects: Set<string>; experiments: Set<string>; datastores: Set<string> }> {
+    const ids = async (query: RawBuilder<{ id: string }>) =>
+      new Set((await query.execute(db)).rows.map(({ id }) => id))
+    const visible = await visibleProjects(actor)
+    const projects = await ids(
+      sql`select p.id from projects p where p.id = any(${asked.projectIds}::uuid[]) and not ${visible}`,
+    )
+    const administered = [...actor.memberships].flatMap(([id, { role }]) => (role === 'admin' ? [id] : []))
+    const others = (await contentTeamIds(actor)).filter((teamId) => !actor.memberships.has(teamId))
+    return {
+      projects,
+      // One's own one sees wherever they are.
+      experiments:
+        projects.size === 0
+          ? new Set()
+          : await ids(sql`select e.id from experiments e where e.id = any(${asked.experimentIds}::uuid[])
+              and e.project_id = any(${[...projects]}::uuid[])
+              and e.created_by is distinct from ${actor.userId} and e.via_user_id is distinct from ${actor.userId}`),
+      datastores:
+        asked.datastoreIds.length === 0
+          ? new Set()
+          : await ids(sql`select d.id from datastores d where d.id = any(${asked.datastoreIds}::uuid[])
+              and d.visibility = 'private' and d.owner_id is distinct from ${actor.userId}
+              and d.via_user_id is distinct from ${actor.userId}
+              and d.team_id != all(${[...administered, ...others]}::uuid[])`),
+    }
+  }
+
+  /** Whether somebody a link was made for is still there to use it, and what it leads to still theirs to see. */
+  async function mayStillUse(holder: LinkHolder, how: 'read' | 'write'): Promise<boolean> {
+    const place = holder.of && (await placeOfLinked(db, holder.of))
+    // Deleted since.
+    if (holder.of && !place) return false
+    const { userId } = holder
+    const teamId = place?.team_id ?? holder.teamId
     const found = await db
       .selectFrom('users')
       .leftJoin('memberships', (join) =>
@@ -228,7 +268,9 @@ export function createAccess({ db }: { db: Kysely<Database> }) {
     if (found === undefined) return false
     // What was read through a registry was shown to somebody of the organisation, and they still are.
     if (how === 'read' && found.kind === 'organisation') return true
-    if (found.role !== null && (how === 'read' || found.role !== 'viewer')) return true
+    const isHidden = place?.visibility === 'private' && !place.insiders.includes(userId)
+    if (found.role !== null && (how === 'read' || found.role !== 'viewer'))
+      if (!isHidden || found.role === 'admin') return true
     if (found.organisation_role !== 'admin' || found.kind !== 'team') return false
     return resolvePolicy('default', {}, await policyLocks()).switches.org_admin_sees_content
   }
@@ -243,6 +285,7 @@ export function createAccess({ db }: { db: Kysely<Database> }) {
     visibleTeamIds,
     contentTeamIds,
     visibleProjects,
+    hiddenFrom,
     policyOf,
     policyLocks,
     /** To be called after the organisation changed what it fixed. */
@@ -308,4 +351,23 @@ function resourceOf(thing: Guarded, isPersonalTeam: boolean): Resource {
 
 function hidden(actor: Actor): GridError {
   return actor.kind === 'anonymous' ? new GridError('unauthenticated') : new GridError('not_found')
+}
+
+type LinkedPlace = { team_id: string; visibility: string; insiders: (string | null)[] }
+
+/** Where a thing is that a link leads to, and who sees it there even if it is private. */
+async function placeOfLinked(
+  db: Kysely<Database>,
+  { kind, id }: NonNullable<LinkHolder['of']>,
+): Promise<LinkedPlace | undefined> {
+  const query = {
+    experiment: sql<LinkedPlace>`select p.team_id, p.visibility, array[p.created_by, e.created_by, e.via_user_id] as insiders
+      from experiments e join projects p on p.id = e.project_id where e.id = ${id} and e.deleted_at is null`,
+    artifact: sql<LinkedPlace>`select p.team_id, p.visibility, array[p.created_by, a.created_by, a.via_user_id] as insiders
+      from artifacts a join artifact_collections c on c.id = a.collection_id join projects p on p.id = c.project_id
+      where a.id = ${id} and a.state != 'deleted'`,
+    datastore: sql<LinkedPlace>`select d.team_id, d.visibility, array[d.owner_id, d.via_user_id] as insiders
+      from datastores d where d.id = ${id}`,
+  }[kind]
+  return (await query.execute(db)).rows[0]
 }

@@ -273,10 +273,11 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
 
   function placeOfManifest(
     actor: Actor,
-    { teamId }: StoredArtifact,
+    { id, teamId }: StoredArtifact,
     manifest: StoredManifest,
   ): ManifestPlace {
-    const claim = { do: 'put-manifest', manifestId: manifest.id, ...writerOf(actor, teamId) } as const
+    const writer = writerOf(actor, teamId, { kind: 'artifact', id })
+    const claim = { do: 'put-manifest', manifestId: manifest.id, ...writer } as const
     const url = signed.sign(claim, { fileName: manifest.name })
     return { manifest, uploadUrl: manifest.digest === '' ? null : actor.origin + url }
   }
@@ -311,7 +312,7 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
       if (!blob && artifact.state !== 'pending') throw alreadyCommitted(artifact)
       const isNeeded = !blob && !sent.has(`${artifact.id} ${content}`)
       sent.add(`${artifact.id} ${content}`)
-      const writer = writerOf(actor, artifact.teamId)
+      const writer = writerOf(actor, artifact.teamId, { kind: 'artifact', id: artifact.id })
       const claim = { do: 'put-artifact', artifactId: artifact.id, md5Hex: content, ...writer } as const
       return {
         artifactId: artifact.id,
@@ -353,7 +354,7 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
     { name, content, parts }: { name: string; content: string; parts: FilePart[] | null },
   ): { partNumber: number; url: string }[] | null {
     if (parts === null) return null
-    const writer = writerOf(actor, artifact.teamId)
+    const writer = writerOf(actor, artifact.teamId, { kind: 'artifact', id: artifact.id })
     return parts.map(({ partNumber, md5Hex }) => {
       const claim = {
         do: 'put-part',

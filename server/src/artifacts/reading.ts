@@ -3,6 +3,7 @@ import { GridError } from '@teamgrid/api'
 import type { Actor, Guarded } from '../actor.ts'
 import type { StoredExperiment } from '../experiments/types.ts'
 import { mediaTypeOf } from '../lib/media-type.ts'
+import { readerOf } from '../lib/signed.ts'
 import {
   checkType,
   md5HexPattern,
@@ -261,7 +262,7 @@ export function createReading(
       const blob = stored.get(contentOf(entry)!)
       // Deleted in this moment, between one question and the next.
       if (!blob) throw new GridError('not_found', `${artifact.label} was deleted.`)
-      return { ...entry, artifact, mediaType, url: linkTo(actor, teamId, blob.blobKey, entry.path) }
+      return { ...entry, artifact, mediaType, url: linkTo(actor, teamId, artifact, blob.blobKey, entry.path) }
     })
   }
 
@@ -269,7 +270,7 @@ export function createReading(
   async function manifestUrl(actor: Actor, artifact: StoredArtifact): Promise<string | undefined> {
     const teamId = await downloadable(actor, artifact)
     if (artifact.manifestKey === null) return undefined
-    return linkTo(actor, teamId, artifact.manifestKey, 'wandb_manifest.json')
+    return linkTo(actor, teamId, artifact, artifact.manifestKey, 'wandb_manifest.json')
   }
 
   /**
@@ -300,7 +301,7 @@ export function createReading(
       const artifact = found && (await findById(actor, found.artifactId))
       if (!artifact) continue
       const teamId = await downloadable(actor, artifact)
-      return linkTo(actor, teamId, found.blobKey, where.fileName)
+      return linkTo(actor, teamId, artifact, found.blobKey, where.fileName)
     }
     throw new GridError('not_found')
   }
@@ -333,13 +334,20 @@ export function createReading(
     return isHidden ? undefined : await access.allowed(actor, 'artifact:read', found)
   }
 
-  function linkTo(actor: Actor, teamId: string, blobKey: string, path: string): string {
-    const { userId } = actor
+  function linkTo(
+    actor: Actor,
+    teamId: string,
+    artifact: StoredArtifact,
+    blobKey: string,
+    path: string,
+  ): string {
+    // What was read through a registry stays the organisation's to read.
+    const of = teamId === artifact.teamId ? ({ kind: 'artifact', id: artifact.id } as const) : undefined
     const claim = {
       do: 'get',
       blobKey,
       mediaType: mediaTypeOf(path),
-      ...(userId === null ? {} : { reader: { userId, teamId } }),
+      ...readerOf(actor, teamId, of),
     } as const
     return actor.origin + signed.sign(claim, { fileName: path })
   }

@@ -10,7 +10,7 @@ import {
 } from '@teamgrid/api'
 import type { Actor } from '../actor.ts'
 import { mediaTypeOf } from '../lib/media-type.ts'
-import type { BlobClaim } from '../lib/signed.ts'
+import { type BlobClaim, readerOf } from '../lib/signed.ts'
 import * as contents from './content-store.ts'
 import type { DatastoresDeps } from './deps.ts'
 import * as entries from './entry-store.ts'
@@ -222,15 +222,12 @@ export function createReading({ db, access, teams, blobs, signed }: DatastoresDe
 
   function link(
     actor: Actor,
-    { teamId, visibility }: store.StoredDatastore,
+    { id, teamId, visibility }: store.StoredDatastore,
     claim: BlobClaim,
     name: string,
   ): string {
     // What is open to the organisation is not lost with a membership.
-    const reader =
-      actor.userId === null || visibility === 'organisation'
-        ? {}
-        : { reader: { userId: actor.userId, teamId } }
+    const reader = visibility === 'organisation' ? {} : readerOf(actor, teamId, { kind: 'datastore', id })
     return actor.origin + signed.sign({ ...claim, ...reader } as BlobClaim, { fileName: name })
   }
 

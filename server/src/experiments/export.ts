@@ -11,6 +11,7 @@ import { Readable } from 'node:stream'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import type { Actor } from '../actor.ts'
 import { mediaTypeOf } from '../lib/media-type.ts'
+import { readerOf } from '../lib/signed.ts'
 import { type Column, createUniformRows } from '../lib/uniform-rows.ts'
 import type { Parts } from './deps.ts'
 import { isEnded } from './experiment.ts'
@@ -106,17 +107,17 @@ export function createExport({ metrics, blobs, signed }: Pick<Parts, 'metrics' |
       : undefined
   }
 
-  function urlOf({ userId, origin }: Actor, { teamId }: StoredExperiment, { blobKey }: Part): string {
+  function urlOf(actor: Actor, { id, teamId }: StoredExperiment, { blobKey }: Part): string {
     const fileName = blobKey.split('/').at(-1)!
     return (
-      origin +
+      actor.origin +
       signed.sign(
         {
           do: 'get',
           blobKey,
           mediaType: mediaTypeOf(fileName),
           download: true,
-          ...(userId === null ? {} : { reader: { userId, teamId } }),
+          ...readerOf(actor, teamId, { kind: 'experiment', id }),
         },
         { fileName },
       )

@@ -78,7 +78,7 @@ test('urls are absolute, signed, in the order asked, and name the cleaned path',
   for (const { url, path } of urls) {
     expect(url.startsWith(`${team.member.origin}/blobs/`)).toBe(true)
     const claim = bench.signed.open(new URL(url).pathname.split('/')[2]!)
-    const writer = { userId: team.member.userId, teamId: team.id }
+    const writer = { userId: team.member.userId, teamId: team.id, of: { kind: 'experiment', id } }
     expect(claim).toEqual({ do: 'put-file', experimentId: id, path, writer })
   }
 })
@@ -101,7 +101,11 @@ test('a file comes back as it went in, with its digests, and can be empty', asyn
     do: 'get',
     blobKey: file.blobKey,
     mediaType: 'application/json',
-    reader: { userId: expect.any(String), teamId: file.teamId },
+    reader: {
+      userId: expect.any(String),
+      teamId: file.teamId,
+      of: { kind: 'experiment', id: file.experimentId },
+    },
   })
 })
 

@@ -9,7 +9,7 @@ import { record } from '../activity.ts'
 import type { Actor } from '../actor.ts'
 import { newId } from '../lib/ids.ts'
 import { mediaTypeOf } from '../lib/media-type.ts'
-import { writerOf } from '../lib/signed.ts'
+import { readerOf, writerOf } from '../lib/signed.ts'
 import type { Parts } from './deps.ts'
 import { cleanPath, subjectOf } from './experiment.ts'
 import { type Db, findExperiment, findSlimExperiment, findSlimExperiments } from './store.ts'
@@ -45,7 +45,12 @@ export function createFiles({ db, access, blobs, signed, events, clock }: Parts)
     return await withDatabase(async () => {
       const { id, teamId } = await access.allowed(actor, 'experiment:log', findSlimExperiment(db, ref))
       return paths.map(cleanPath).map((path) => {
-        const claim = { do: 'put-file', experimentId: id, path, ...writerOf(actor, teamId) } as const
+        const claim = {
+          do: 'put-file',
+          experimentId: id,
+          path,
+          ...writerOf(actor, teamId, { kind: 'experiment', id }),
+        } as const
         return { path, url: actor.origin + signed.sign(claim, { fileName: path }) }
       })
     })
@@ -62,7 +67,8 @@ export function createFiles({ db, access, blobs, signed, events, clock }: Parts)
       const blobKey = `files/${experiment.projectId}/${experimentId}/${newId()}`
       const { sizeBytes, md5Hex, sha256Hex } = await blobs.put(blobKey, body)
       const { teamId } = experiment
-      const file = { teamId, path: clean, blobKey, sizeBytes, md5Hex, sha256Hex, updatedAt: clock.now() }
+      const content = { blobKey, sizeBytes, md5Hex, sha256Hex, updatedAt: clock.now() }
+      const file = { teamId, experimentId, path: clean, ...content }
       let replaced: string | undefined
       try {
         replaced = await db.transaction().execute((trx) => replaceFile(trx, experimentId, file))
@@ -94,14 +100,13 @@ export function createFiles({ db, access, blobs, signed, events, clock }: Parts)
     return await selectFiles(db, id, search)
   }
 
-  /** A url to GET a file from, for a day, without a login; it ends when the actor leaves the team. */
-  function fileUrl(actor: Actor, { teamId, path, blobKey }: StoredFile): string {
-    const { userId } = actor
+  /** A url to GET a file from, for a day, without a login; it ends when the actor may no longer see the experiment. */
+  function fileUrl(actor: Actor, { teamId, experimentId, path, blobKey }: StoredFile): string {
     const claim = {
       do: 'get',
       blobKey,
       mediaType: mediaTypeOf(path),
-      ...(userId === null ? {} : { reader: { userId, teamId } }),
+      ...readerOf(actor, teamId, { kind: 'experiment', id: experimentId }),
     } as const
     return actor.origin + signed.sign(claim, { fileName: path })
   }
@@ -200,6 +205,7 @@ export async function selectFiles(db: Db, experimentId: string, search: FileSear
   if (search.after !== undefined) query = query.where('path', '>', search.after)
   return (await query.execute()).map((row) => ({
     teamId: row.team_id,
+    experimentId,
     path: row.path,
     blobKey: row.blob_key,
     sizeBytes: row.size_bytes,

@@ -96,6 +96,7 @@ export type StreamChunk = {
 
 export type StoredFile = {
   teamId: string
+  experimentId: string
   path: string
   blobKey: string
   sizeBytes: number

@@ -17,7 +17,10 @@ test('a reader that stands still and is turned away cannot take the server down'
   await app.register(
     liveEdge({
       events,
-      access: { contentTeamIds: async () => ['team'] } as never,
+      access: {
+        contentTeamIds: async () => ['team'],
+        hiddenFrom: async () => ({ projects: new Set(), experiments: new Set(), datastores: new Set() }),
+      } as never,
       authenticate: async () => {
         asked += 1
         return isKnown ? somebody : anonymous('http://teamgrid.test')

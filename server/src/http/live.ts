@@ -23,6 +23,8 @@ export function liveEdge(deps: {
       const actor = await deps.authenticate(request)
       if (actor.kind === 'anonymous') throw new GridError('unauthenticated')
       if (streams >= streamsMax) throw new GridError('overloaded', undefined, { retryAfterSeconds: 10 })
+      let listener = actor
+      const privacy = createPrivacy(deps.access)
       let visible = new Set(await deps.access.contentTeamIds(actor))
       const pending = new Map<string, Event>()
       let timer: NodeJS.Timeout | undefined
@@ -46,13 +48,16 @@ export function liveEdge(deps: {
       // An end waits behind what a reader who stands still has not taken.
       const leave = () => (raw.writableLength > 0 ? raw.destroy() : raw.end())
 
-      const flush = () => {
-        timer = undefined
-        // Who was just removed must hear that their teams changed, or their open page would stay; it says no more.
-        const events = [...pending.values()].filter(
-          (event) => event.type === 'team.changed' || visible.has(event.teamId),
-        )
+      const flush = async () => {
+        const gathered = [...pending.values()]
         pending.clear()
+        // Those that come meanwhile are gathered for the next time.
+        timer = undefined
+        const isHidden = await privacy.isHidden(listener, gathered)
+        // Who was just removed must hear that their teams changed, or their open page would stay; it says no more.
+        const events = gathered.filter(
+          (event) => event.type === 'team.changed' || (visible.has(event.teamId) && !isHidden(event)),
+        )
         // A reader that does not keep up loses nothing: it asks again when it reconnects.
         if (raw.writableLength > 1_000_000) return raw.destroy()
         for (const { teamId: _, userIds: __, ...message } of events)
@@ -64,17 +69,24 @@ export function liveEdge(deps: {
           .catch(() => ({ ...actor, kind: 'anonymous' as const }))
         if (again.kind === 'anonymous') return leave()
         visible = new Set(await deps.access.contentTeamIds(again))
+        listener = again
+        privacy.forget()
         say(': \n\n')
       }
       const proveQuietly = () => {
         prove().catch(() => raw.destroy())
       }
       const unsubscribe = deps.events.subscribe((event) => {
-        if (event.type === 'team.changed') proveQuietly()
+        if (event.type === 'team.changed') {
+          privacy.forget()
+          proveQuietly()
+        }
         if (!visible.has(event.teamId)) return
         if (event.userIds && !event.userIds.includes(actor.userId ?? '')) return
         pending.set(`${event.type} ${subjectIdOf(event)}`, event)
-        timer ??= setTimeout(flush, gatherMs)
+        timer ??= setTimeout(() => {
+          flush().catch(() => raw.destroy())
+        }, gatherMs)
       })
       const interval = setInterval(proveQuietly, proveAgainMs)
       raw.on('close', () => {
@@ -85,6 +97,46 @@ export function liveEdge(deps: {
       })
     })
   }
+}
+
+/**
+ * Keeps from a listener what is private within teams that they may see. What was asked is remembered until `forget`, so
+ * that a stream of messages about one project is not a stream of questions.
+ */
+function createPrivacy(access: Pick<Access, 'hiddenFrom'>) {
+  /** By id of a project, experiment or datastore: whether it is hidden. */
+  let known = new Map<string, boolean>()
+
+  async function isHidden(listener: Actor, events: readonly Event[]): Promise<(event: Event) => boolean> {
+    const answers = known
+    const unknown = (name: 'projectId' | 'experimentId' | 'datastoreId') => {
+      const ids = events.flatMap((event) => (event as Partial<Record<typeof name, string>>)[name] ?? [])
+      return [...new Set(ids)].filter((id) => !answers.has(id))
+    }
+    const learn = (ids: readonly string[], hidden: ReadonlySet<string>) => {
+      for (const id of ids) answers.set(id, hidden.has(id))
+    }
+    const asked = { projectIds: unknown('projectId'), datastoreIds: unknown('datastoreId') }
+    if (asked.projectIds.length + asked.datastoreIds.length > 0) {
+      const hidden = await access.hiddenFrom(listener, { ...asked, experimentIds: [] })
+      learn(asked.projectIds, hidden.projects)
+      learn(asked.datastoreIds, hidden.datastores)
+    }
+    const isInside = (event: Event) => 'projectId' in event && answers.get(event.projectId) === true
+    const experimentIds = unknown('experimentId')
+    if (experimentIds.length > 0 && events.some(isInside)) {
+      const projectIds = events.flatMap((event) => ('projectId' in event ? event.projectId : []))
+      const hidden = await access.hiddenFrom(listener, { projectIds, experimentIds, datastoreIds: [] })
+      learn(experimentIds, hidden.experiments)
+    }
+    return (event) => {
+      if ('datastoreId' in event) return answers.get(event.datastoreId) === true
+      if (!isInside(event)) return false
+      return !('experimentId' in event) || answers.get(event.experimentId) !== false
+    }
+  }
+
+  return { isHidden, forget: () => void (known = new Map()) }
 }
 
 /** What an event is about: two about the same in one moment are one. */

@@ -2,8 +2,16 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import { GridError } from '@teamgrid/api'
 import type { Clock } from './clock.ts'
 
-/** For whom a link was made: it stops working when they leave the team. The operator is nobody and in none. */
-export type LinkHolder = { userId: string; teamId: string }
+/**
+ * For whom a link was made, and to a part of what: it stops working when they leave the team, and when the thing is no
+ * longer theirs to see. The operator is nobody and in none.
+ */
+export type LinkHolder = {
+  userId: string
+  teamId: string
+  /** Absent for what a registry shows, which is the organisation's. */
+  of?: { kind: 'experiment' | 'artifact' | 'datastore'; id: string }
+}
 
 /** What the bearer of a signed blob url may do. */
 export type BlobClaim =
@@ -39,8 +47,21 @@ export type SignedUrls = {
 }
 
 /** The part of a claim to send something that says whose link it is. */
-export function writerOf({ userId }: { userId: string | null }, teamId: string): { writer?: LinkHolder } {
-  return userId === null ? {} : { writer: { userId, teamId } }
+export function writerOf(
+  { userId }: { userId: string | null },
+  teamId: string,
+  of: NonNullable<LinkHolder['of']>,
+): { writer?: LinkHolder } {
+  return userId === null ? {} : { writer: { userId, teamId, of } }
+}
+
+/** The same of a claim to read. */
+export function readerOf(
+  { userId }: { userId: string | null },
+  teamId: string,
+  of?: LinkHolder['of'],
+): { reader?: LinkHolder } {
+  return userId === null ? {} : { reader: { userId, teamId, ...(of ? { of } : {}) } }
 }
 
 const daySeconds = 24 * 60 * 60

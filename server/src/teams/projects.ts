@@ -127,6 +127,17 @@ export function createProjects(deps: TeamsDeps) {
     return { project: { ...row, kind: 'project', label: row.name }, made: inserted !== undefined }
   }
 
+  /** Who sees a private project: its maker and the team's admins. */
+  async function insidersOf({ teamId, ownerId }: StoredProject): Promise<string[]> {
+    const admins = await db
+      .selectFrom('memberships')
+      .select('user_id')
+      .where('team_id', '=', teamId)
+      .where('role', '=', 'admin')
+      .execute()
+    return [...admins.map((row) => row.user_id), ...(ownerId === null ? [] : [ownerId])]
+  }
+
   async function changeProject(
     actor: Actor,
     slug: string,
@@ -198,7 +209,13 @@ export function createProjects(deps: TeamsDeps) {
       })
       return later
     })
-    events.publish({ type: 'project.changed', teamId: found.teamId, projectId: found.id })
+    events.publish({
+      type: 'project.changed',
+      teamId: found.teamId,
+      projectId: found.id,
+      // Nobody can look up any more from whom it was hidden.
+      ...(found.visibility === 'private' ? { userIds: await insidersOf(found) } : {}),
+    })
     for (const act of afterwards) await act?.()
   }
 
