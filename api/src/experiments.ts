@@ -148,6 +148,8 @@ export const Curve = z.object({
   y: z.array(z.number()),
   nonFinite: z.array(z.object({ x: z.number(), value: z.enum(['NaN', 'Infinity', '-Infinity']) })),
   points: z.number(),
+  /** Up to here, in the unit of x, it is the curve of the experiment that this one branched from. */
+  branchX: z.number().nullable(),
 })
 export type Curve = z.infer<typeof Curve>
 

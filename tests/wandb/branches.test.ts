@@ -84,8 +84,21 @@ run.finish()
         createdBy: { username: mate.username },
         branchedFrom: { slug: 'parent', step: 4, kind: 'fork' },
         branches: [],
-        summary: { loss: 102 },
+        // What the fork never logs again it still has from its parent.
+        summary: { loss: 102, val: { acc: 0.4 }, picture: { _type: 'image-file' } },
       })
+      // Charts mark the branch on every axis.
+      const { id } = await details('child')
+      for (const [x, branchX] of [
+        ['step', 4],
+        ['runtime', expect.any(Number)],
+        ['timestamp', expect.any(Number)],
+        ['val.acc', 0.4],
+        ['nothing', null],
+      ] as const) {
+        const [drawn] = await mate.api.experiments.curves({ experimentIds: [id], keys: ['loss'], x })
+        expect(drawn?.branchX ?? null, x).toEqual(branchX)
+      }
       expect((await details('parent')).branches).toMatchObject([{ slug: 'child', step: 4, kind: 'fork' }])
       const media = await mate.api.experiments.media({
         team,
@@ -107,13 +120,21 @@ run.finish()
       const begun = await script(
         anna,
         ', id="again", config={"lr": 0.5}, tags=["kept"]',
-        'for i in range(8):\n    run.log({"loss": 10 - i})\nprint("the first time")',
+        `
+run.define_metric("error", summary="min,max")
+for i in range(8):
+    run.log({"loss": 10 - i, "error": [5, 2, 4, 1, 9, 9, 9, 9][i]})
+print("the first time")`,
       )
       expect(begun.code, begun.output).toBe(0)
       const { code, output } = await script(
         anna,
         ', resume_from="again?_step=2"',
-        'print("the second time")\nfor i in range(2):\n    run.log({"loss": 50 + i})',
+        `
+run.define_metric("error", summary="min,max")
+print("the second time")
+for i in range(2):
+    run.log({"loss": 50 + i, "error": 3 + 3 * i})`,
       )
       expect(code, output).toBe(0)
       expect(output).toContain('ID again STEP 3')
@@ -126,14 +147,15 @@ run.finish()
         config: { lr: 0.5 },
         tags: ['kept'],
         branchedFrom: { slug: 'again-before-rewind-1', step: 2, kind: 'rewind' },
-        summary: { loss: 51 },
+        // Of the steps before and after, without those that were left behind.
+        summary: { loss: 51, error: { min: 2, max: 6 } },
       })
       const former = await details('again-before-rewind-1')
       expect(former).toMatchObject({
         name: `${rewound.name} (before step 2)`,
         state: 'finished',
         historyLines: 8,
-        summary: { loss: 3 },
+        summary: { loss: 3, error: { min: 1, max: 9 } },
         branches: [{ slug: 'again', step: 2, kind: 'rewind' }],
       })
       expect(await curve('again-before-rewind-1')).toMatchObject({ y: [10, 9, 8, 7, 6, 5, 4, 3] })

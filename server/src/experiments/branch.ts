@@ -11,10 +11,11 @@ import { sql } from 'kysely'
 import { record } from '../activity.ts'
 import type { Actor } from '../actor.ts'
 import { newId } from '../lib/ids.ts'
-import { isJsonObject, parseJsonObject, toStrictJson } from '../lib/tolerant-json.ts'
+import { parseJsonObject, toStrictJson } from '../lib/tolerant-json.ts'
 import type { Parts } from './deps.ts'
 import { isEnded } from './experiment.ts'
 import { builtInFacts, changedFacts, factsOf } from './facts.ts'
+import { createSumming, type InheritedSummary } from './inherited-summary.ts'
 import { pointsOf } from './points.ts'
 import { type Db, findExperimentById, findSlimExperiment, lockExperiment } from './store.ts'
 import type { ExperimentRef, StoredExperiment } from './types.ts'
@@ -33,7 +34,7 @@ export type Inherited = {
   step: number
   kind: 'fork' | 'rewind'
   lines: number
-  summary: Record<string, unknown>
+  summary: InheritedSummary
 }
 
 export function createBranching({ db, access, metrics, facts, events, clock }: Parts) {
@@ -110,11 +111,12 @@ export function createBranching({ db, access, metrics, facts, events, clock }: P
       insert into experiments (
         id, project_id, team_id, slug, name, state, created_by, via_user_id, notes, tags, group_name, job_type, sweep_name,
         host, program, repo, commit, config, summary, created_at, updated_at, heartbeat_at, moved_at, moved_by,
-        history_lines, branched_from, branched_at_step, branch_kind)
+        history_lines, branched_from, branched_at_step, branch_kind, inherited_summary)
       select ${id}, project_id, team_id, ${before.slug}, ${before.name}, 'running', created_by, via_user_id, notes, tags,
         group_name, job_type, ${before.sweepName}::text, host, program, repo, commit, config,
-        ${toStrictJson(inherited.summary)}::jsonb, created_at, ${now}, ${now}, moved_at, moved_by,
-        ${linesOf(inherited)}::int8multirange, id, ${inherited.step}, 'rewind'
+        ${toStrictJson(inherited.summary.summary)}::jsonb, created_at, ${now}, ${now}, moved_at, moved_by,
+        ${linesOf(inherited)}::int8multirange, id, ${inherited.step}, 'rewind',
+        ${toStrictJson(inherited.summary)}::jsonb
       from experiments where id = ${before.id}`.execute(trx)
     await trx
       .updateTable('experiment_addresses')
@@ -148,7 +150,8 @@ export function createBranching({ db, access, metrics, facts, events, clock }: P
   /** @returns how many lines were copied, and what they leave as a summary. */
   async function copyHistory(from: StoredExperiment, toId: string, step: number) {
     let lines = 0
-    let summary: Record<string, unknown> = {}
+    const { config } = (await findExperimentById(db, from.id)) ?? from
+    const summing = createSumming(config)
     for (let lineFrom = 0; ;) {
       const batch = await metrics.scan({
         experimentId: from.id,
@@ -162,9 +165,9 @@ export function createBranching({ db, access, metrics, facts, events, clock }: P
       await metrics.append({
         lines: batch.map(({ raw }, index) => pointsOf(toId, 'history', first + index, raw)),
       })
-      for (const { raw } of batch) summary = merged(summary, parseJsonObject(raw) ?? {})
+      for (const { raw } of batch) summing.add(parseJsonObject(raw) ?? {})
       lines += batch.length
-      if (batch.length < linesPerBatch) return { lines, summary }
+      if (batch.length < linesPerBatch) return { lines, summary: summing.result() }
       lineFrom = batch.at(-1)!.line + 1
     }
   }
@@ -177,18 +180,18 @@ export function linesOf({ lines }: Pick<Inherited, 'lines'>): string {
   return lines === 0 ? '{}' : `{[0,${lines})}`
 }
 
-/** The last value of each key, as the client keeps it; groups of keys go together, media are replaced whole. */
-function merged(before: Record<string, unknown>, row: Record<string, unknown>): Record<string, unknown> {
-  const after: Record<string, unknown> = Object.assign(Object.create(null), before)
-  for (const [key, value] of Object.entries(row)) {
-    const old = after[key]
-    after[key] = isGroup(old) && isGroup(value) ? merged(old, value) : value
-  }
-  return after
-}
-
-function isGroup(value: unknown): value is Record<string, unknown> {
-  return isJsonObject(value) && value['_type'] === undefined
+/** The summaries that branches began with, by their ids; they never change. */
+export async function findInheritedSummaries(
+  db: Db,
+  ids: readonly string[],
+): Promise<Map<string, InheritedSummary>> {
+  const rows = await db
+    .selectFrom('experiments')
+    .select(['id', 'inherited_summary'])
+    .where('id', 'in', [...ids])
+    .where('inherited_summary', 'is not', null)
+    .execute()
+  return new Map(rows.map((row) => [row.id, row.inherited_summary!]))
 }
 
 /** What branches off an experiment, oldest first. */

@@ -48,7 +48,8 @@ export function environmentOf({
   return reports.toSorted((a, b) => (startOf(a) < startOf(b) ? -1 : 1))[0]
 }
 
-function ownPart(config: Record<string, unknown>): Record<string, unknown> {
+/** What the client keeps for itself in the config. */
+export function ownPart(config: Record<string, unknown>): Record<string, unknown> {
   const own = config['_wandb']
   if (!isJsonObject(own)) return {}
   return isJsonObject(own['value']) ? own['value'] : own

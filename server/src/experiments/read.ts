@@ -18,7 +18,7 @@ import type { Actor } from '../actor.ts'
 import { findFlattened, possibleHeads } from '../lib/flatten.ts'
 import { parseJsonObject } from '../lib/tolerant-json.ts'
 import type { FactFilter, MetricStore, Stream } from '../stores/clickhouse/metric-types.ts'
-import { findAncestorIds, findBranches } from './branch.ts'
+import { findAncestorIds, findBranches, findInheritedSummaries } from './branch.ts'
 import type { Parts } from './deps.ts'
 import { detailsOf, environmentOf } from './details.ts'
 import { experimentOf } from './experiment.ts'
@@ -221,16 +221,7 @@ export function createReader(
     },
   ): Promise<Curve[]> {
     const found = await allReadable(actor, input.experimentIds)
-    return await metrics.sample({
-      experimentIds: input.experimentIds,
-      keys: input.keys,
-      stream: input.stream,
-      x: input.x === 'step' || input.x === 'runtime' || input.x === 'timestamp' ? input.x : { key: input.x },
-      from: input.from,
-      to: input.to,
-      pointsMax: input.pointsMax - (input.pointsMax % 2),
-      rewritten: new Set(found.filter((each) => each.rewritten).map((each) => each.id)),
-    })
+    return await sampled(found, input)
   }
 
   /** For readers whose right was proven on something else, such as a shared report: one project, and nothing beside it. */
@@ -265,7 +256,7 @@ export function createReader(
       pointsMax: number
     },
   ): Promise<Curve[]> {
-    return await metrics.sample({
+    const curves = await metrics.sample({
       experimentIds: found.map(({ id }) => id),
       keys: input.keys,
       stream: input.stream,
@@ -275,6 +266,29 @@ export function createReader(
       pointsMax: input.pointsMax - (input.pointsMax % 2),
       rewritten: new Set(found.filter((each) => each.rewritten).map((each) => each.id)),
     })
+    const branchXs = await branchXsOf(found, input)
+    return curves.map((curve) => ({ ...curve, branchX: branchXs.get(curve.experimentId) ?? null }))
+  }
+
+  /** Where on an axis branches leave those they branched from: at the last value that they inherited. */
+  async function branchXsOf(
+    found: readonly StoredExperiment[],
+    { stream, x }: { stream: Stream; x: string },
+  ): Promise<Map<string, number>> {
+    const branches = stream === 'history' ? found.filter(({ branchedFrom }) => branchedFrom !== null) : []
+    if (branches.length === 0) return new Map()
+    if (x === 'step') return new Map(branches.map(({ id, branchedFrom }) => [id, branchedFrom!.step]))
+    const inherited = await findInheritedSummaries(
+      db,
+      branches.map(({ id }) => id),
+    )
+    const key = x === 'runtime' || x === 'timestamp' ? `_${x}` : x
+    return new Map(
+      [...inherited].flatMap(([id, { last }]) => {
+        const value = findFlattened(last, key)
+        return typeof value === 'number' && Number.isFinite(value) ? [[id, value] as const] : []
+      }),
+    )
   }
 
   async function media(

@@ -246,7 +246,8 @@ export async function insertExperiment(
       ...columnsOf(input),
       name: storableText(name),
       ...(inherited && {
-        summary: toStrictJson(input.summary ?? inherited.summary),
+        summary: toStrictJson(input.summary ?? inherited.summary.summary),
+        inherited_summary: toStrictJson(inherited.summary),
         history_lines: linesOf(inherited),
         branched_from: inherited.fromId,
         branched_at_step: inherited.step,

@@ -7,10 +7,11 @@ import { readableName } from '../lib/readable-name.ts'
 import { isJsonObject, storableText } from '../lib/tolerant-json.ts'
 import type { Append } from '../stores/clickhouse/metric-types.ts'
 import type { StoredProject } from '../teams/projects.ts'
-import { createBranching } from './branch.ts'
+import { createBranching, findInheritedSummaries } from './branch.ts'
 import type { Parts } from './deps.ts'
 import { checkSlug, stateAfterExit, subjectOf } from './experiment.ts'
 import { builtInFacts, changedFacts, factsOf, lifeFacts, summaryFacts } from './facts.ts'
+import { withInherited } from './inherited-summary.ts'
 import { pointsOf } from './points.ts'
 import { placeSharedLines, type SharedStream } from './shared-lines.ts'
 import {
@@ -229,7 +230,8 @@ export function createWriter(parts: Parts) {
       const experiment = await access.allowed(actor, 'experiment:log', findSlimExperiment(db, ref))
       const { id, teamId, projectId } = experiment
       checkOffsets(chunk)
-      const { claim, lines } = await facts.inTurn(id, () => store(id, chunk))
+      const whole = experiment.branchedFrom ? await overInherited(id, chunk) : chunk
+      const { claim, lines } = await facts.inTurn(id, () => store(id, whole))
       await news.logged(experiment, lines)
       const about = { teamId, projectId, experimentId: id }
       const changed = chunk.complete
@@ -241,6 +243,11 @@ export function createWriter(parts: Parts) {
       if (changed) events.publish({ type: 'experiment.changed', ...about })
       return { stopRequested: claim.stopRequested }
     })
+  }
+
+  async function overInherited(id: string, chunk: StreamChunk): Promise<StreamChunk> {
+    const inherited = chunk.summary && (await findInheritedSummaries(db, [id])).get(id)
+    return inherited ? { ...chunk, summary: withInherited(inherited, chunk.summary!) } : chunk
   }
 
   async function store(id: string, chunk: StreamChunk) {

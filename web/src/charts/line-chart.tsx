@@ -206,8 +206,11 @@ function newest(lines: readonly Line[], xName: string): string {
 
 function branches(lines: readonly Line[]): string {
   return lines
-    .filter((line) => line.branchedAt !== undefined)
-    .map((line) => `, ${line.label} branches off after step ${line.branchedAt}`)
+    .filter((line) => line.branch !== undefined)
+    .map(
+      ({ label, branch }) =>
+        `, ${label} branches off${branch?.step == null ? '' : ` after step ${branch.step}`}`,
+    )
     .join('')
 }
 

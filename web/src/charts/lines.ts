@@ -18,8 +18,8 @@ export type Line = {
   nonFinite: readonly NonFinite[]
   /** How many logged points stand behind the drawn ones in this range. */
   points: number
-  /** Up to here it is the line of another experiment, from which this one branched. */
-  branchedAt?: number | undefined
+  /** Up to here it is the line of another experiment, from which this one branched after a step. */
+  branch?: { x: number; step: number | null } | undefined
 }
 
 export type Range = { from: number; to: number }

@@ -248,7 +248,7 @@ function drawLines(
     }
     ctx.lineWidth = width * pixel
     strokeLine(ctx, line, line.smoothed ?? line.y, toX, toY, range, pixel)
-    if (line.branchedAt !== undefined) drawBranch(ctx, line, line.branchedAt, toX, toY, bbox, look, pixel)
+    if (line.branch !== undefined) drawBranch(ctx, line, line.branch.x, toX, toY, bbox, look, pixel)
     drawMarks(ctx, line, toX, bbox, look, pixel)
   }
   ctx.restore()
@@ -275,7 +275,8 @@ function drawBranch(
   ctx.lineTo(x, bbox.top + bbox.height)
   ctx.stroke()
   ctx.restore()
-  const last = indexAtOrAfter(line.x, at + 1) - 1
+  const after = indexAtOrAfter(line.x, at)
+  const last = line.x[after] === at ? after : after - 1
   const y = last < 0 ? Number.NaN : toY((line.smoothed ?? line.y)[last]!)
   if (!Number.isFinite(y)) return
   ctx.save()

@@ -290,6 +290,11 @@ type ExperimentTable = {
   branched_from: string | null
   branched_at_step: number | null
   branch_kind: 'fork' | 'rewind' | null
+  inherited_summary: ColumnType<
+    { summary: Record<string, unknown>; last: Record<string, unknown>; tracked: string[] } | null,
+    string | undefined,
+    never
+  >
   deleted_at: InstantOrNull
   history_lines: Multirange
   system_lines: Multirange

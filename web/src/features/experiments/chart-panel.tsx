@@ -77,11 +77,7 @@ export function ChartPanel({
     ...curveQuery(question, metric),
     enabled: inSight && width > 0 && ids.length > 0,
   })
-  const hasSteps = view.x === 'step' && stream === 'history'
-  const lines = useMemo(
-    () => linesOf(experiments, curves.data, hasSteps),
-    [experiments, curves.data, hasSteps],
-  )
+  const lines = useMemo(() => linesOf(experiments, curves.data), [experiments, curves.data])
   const settings: PlotSettings = useMemo(
     () => ({ xKind: xKindOf(view.x), logX: view.logX, logY, smoothing: view.smoothing, range: view.range }),
     [view.x, view.logX, logY, view.smoothing, view.range],
@@ -196,9 +192,9 @@ function linesOf(
         y: number[]
         nonFinite: Line['nonFinite']
         points: number
+        branchX: number | null
       }[]
     | undefined,
-  hasSteps: boolean,
 ): Line[] {
   if (curves === undefined) return []
   return experiments.flatMap((experiment) => {
@@ -213,7 +209,8 @@ function linesOf(
         y: curve.y,
         nonFinite: curve.nonFinite,
         points: curve.points,
-        branchedAt: hasSteps ? experiment.branchedAt : undefined,
+        branch:
+          curve.branchX === null ? undefined : { x: curve.branchX, step: experiment.branchedAt ?? null },
       },
     ]
   })
