@@ -142,6 +142,29 @@ say("order", [c.name for c in api.artifact_type("dataset", f"{TEAM}/{P}").collec
     })
   }, 120_000)
 
+  test('a table logged row by row has all rows in its newest version, also after a resume', async () => {
+    const said = await script(
+      newest,
+      'growing',
+      `
+with wandb.init(project=P, entity=TEAM, settings=wandb.Settings(silent=True)) as run:
+    grown = wandb.Table(columns=["n"], log_mode="INCREMENTAL")
+    for n in range(4):
+        grown.add_data(n)
+        run.log({"grown": grown})
+rid = run.id
+with wandb.init(project=P, entity=TEAM, id=rid, resume="must", settings=wandb.Settings(silent=True)) as run:
+    grown = wandb.Table(columns=["n"], log_mode="INCREMENTAL")
+    grown.add_data(100)
+    run.log({"grown": grown})
+art = wandb.Api().artifact(f"{TEAM}/{P}/run-{rid}-incr-grown:latest")
+last = sorted(art.manifest.entries)[-1]
+say("newest", (art.type, art.version, len(art.manifest.entries), art.get(last).data))
+`,
+    )
+    expect(said.newest).toBe("('wandb-run-incremental-table', 'v4', 5, [[0], [1], [2], [3], [100]])")
+  }, 120_000)
+
   test('content named by XXH128 is stored, checked and fetched', async () => {
     const said = await script(
       newest,

@@ -112,6 +112,12 @@ export function checkAlias(alias: string): string {
   return alias
 }
 
+/**
+ * Of tables that a client logs row by row: each version brings the new rows alone and has those of all before it.
+ * Source: wandb sdk/internal/incremental_table_util.py (ART_TYPE), read 2026-11.
+ */
+export const growingTableType = 'wandb-run-incremental-table'
+
 /** @throws GridError invalid */
 export function checkType(name: string): string {
   if (name.length > nameLengthMax || !type.test(name)) {
@@ -120,7 +126,7 @@ export function checkType(name: string): string {
       `"${shorten(name)}" cannot be a type of artifacts: letters, digits, "_", "-", "." and spaces between them, at most ${nameLengthMax}.`,
     )
   }
-  if (name.startsWith('wandb-')) {
+  if (name.startsWith('wandb-') && name !== growingTableType) {
     throw new GridError(
       'invalid',
       `"${name}" cannot be a type of artifacts: names with "wandb-" are reserved.`,

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers'
 import { GridError } from '@teamgrid/api'
 import { record } from '../activity.ts'
 import type { Actor } from '../actor.ts'
-import { newestAlias, type StoredArtifact } from './artifact.ts'
+import { growingTableType, newestAlias, type StoredArtifact } from './artifact.ts'
 import * as contents from './content-store.ts'
 import type { ArtifactsDeps } from './deps.ts'
 import {
@@ -60,12 +60,15 @@ export function createCommitting(
   async function commit(actor: Actor, artifact: StoredArtifact): Promise<boolean> {
     const { id } = artifact
     const manifests = await contents.listManifests(db, id)
-    const manifest = await complete(actor, artifact, await merged(actor, artifact, manifests))
-    const manifestKey = await newKey(manifestPrefix(artifact.collection.projectId, id))
-    await blobs.put(manifestKey, Readable.from([printManifest(manifest)]))
-    const { isOurs, unused } = await publish(actor, artifact, manifest, manifestKey)
-    await removeStrays(unused)
-    return isOurs
+    for (;;) {
+      const before = await store.newestVersion(db, artifact.collection.id)
+      const manifest = await complete(actor, artifact, await merged(actor, artifact, manifests, before))
+      const manifestKey = await newKey(manifestPrefix(artifact.collection.projectId, id))
+      await blobs.put(manifestKey, Readable.from([printManifest(manifest)]))
+      const { outcome, unused } = await publish(actor, artifact, manifest, manifestKey, before)
+      await removeStrays(unused)
+      if (outcome !== 'outrun') return outcome === 'ours'
+    }
   }
 
   /** What the client sent, as one manifest over the version it builds on. */
@@ -73,6 +76,7 @@ export function createCommitting(
     actor: Actor,
     artifact: StoredArtifact,
     manifests: contents.StoredManifest[],
+    before: StoredArtifact | undefined,
   ): Promise<Manifest> {
     const whole = manifests.find((each) => each.type !== 'PATCH')
     // Writers that did not get to the end have sent a part of their files and no manifest; theirs never counts.
@@ -84,6 +88,9 @@ export function createCommitting(
     if (whole?.type === 'INCREMENTAL' && whole.baseArtifactId !== null) {
       layers.push(await baseOf(actor, artifact, whole.baseArtifactId))
     }
+    // Rows logged quickly after each other: the version before was not there yet when this one was announced.
+    if (whole?.type === 'INCREMENTAL' && isGrowing(artifact) && before && before.id !== whole.baseArtifactId)
+      layers.push(await baseOf(actor, artifact, before.id))
     for (const { blobKey } of [...(whole ? [whole] : []), ...parts]) {
       layers.push(parseManifest(await text(await blobs.get(blobKey!))))
     }
@@ -157,20 +164,28 @@ export function createCommitting(
     return (await contents.findBlobs(db, projectId, [content])).get(content)
   }
 
-  /** @returns whether nobody else committed it meanwhile, and keys that have done their service. */
+  /**
+   * @param before the newest version when the manifest was merged.
+   * @returns keys that have done their service, and whether it is published now: not when somebody else committed it
+   *   meanwhile, or was quicker with a version that this one has to build on.
+   */
   async function publish(
     actor: Actor,
     artifact: StoredArtifact,
     manifest: Manifest,
     manifestKey: string,
-  ): Promise<{ isOurs: boolean; unused: string[] }> {
+    before: StoredArtifact | undefined,
+  ): Promise<{ outcome: 'ours' | 'theirs' | 'outrun'; unused: string[] }> {
     const { collection } = artifact
     return await db.transaction().execute(async (trx) => {
       // The collection first, as everywhere, or two transactions could wait for each other.
       await store.lockCollection(trx, collection, clock.now())
-      if ((await store.lockArtifact(trx, artifact.id))?.state !== 'pending') {
+      const isPending = (await store.lockArtifact(trx, artifact.id))?.state === 'pending'
+      const isOutrun =
+        isGrowing(artifact) && (await store.newestVersion(trx, collection.id))?.id !== before?.id
+      if (!isPending || isOutrun) {
         await strays.noteStrays(trx, [manifestKey], new Date(0))
-        return { isOurs: false, unused: [manifestKey] }
+        return { outcome: isPending ? 'outrun' : 'theirs', unused: [manifestKey] }
       }
       if (!(await strays.takeStray(trx, manifestKey, clock.now()))) {
         throw new GridError('unavailable', 'Storing the manifest took too long.', { retryAfterSeconds: 1 })
@@ -199,12 +214,14 @@ export function createCommitting(
         id: artifact.id,
         details: { name: `${collection.name}:v${versionIndex}` },
       })
-      return { isOurs: true, unused: sent }
+      return { outcome: 'ours', unused: sent }
     })
   }
 
   return { commitArtifact }
 }
+
+const isGrowing = ({ collection }: StoredArtifact): boolean => collection.type === growingTableType
 
 function notSent(artifact: StoredArtifact, missing: Entry[], total: number): GridError {
   const examples = missing.slice(0, 3).map((entry) => JSON.stringify(entry.path.slice(0, 100)))

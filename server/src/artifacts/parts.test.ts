@@ -127,8 +127,8 @@ test('parts of an upload that never ended go with its version', async () => {
 /** Parts that a store takes in several pieces, the last one before the others. */
 async function sendLargeParts(at: ArtifactBench): Promise<void> {
   const mebibyte = 1024 * 1024
-  const bytes = randomBytes(35 * mebibyte)
-  const cuts = [0, 34 * mebibyte, bytes.length]
+  const bytes = randomBytes(17 * mebibyte)
+  const cuts = [0, 16 * mebibyte, bytes.length]
   const parts = [1, 2].map((partNumber) => bytes.subarray(cuts[partNumber - 1], cuts[partNumber]))
   const members = await at.aTeam()
   const client = at.saving(members.member, members, {}, {})

@@ -9,7 +9,6 @@ import { Readable } from 'node:stream'
 import { GridError } from '@teamgrid/api'
 import type { Actor } from '../actor.ts'
 import { newId } from '../lib/ids.ts'
-import { partBytes as pieceBytesMax } from '../stores/blob/blob-store.ts'
 import type { StoredArtifact } from './artifact.ts'
 import * as contents from './content-store.ts'
 import { partsMax, readStoragePath } from './creating.ts'
@@ -23,6 +22,9 @@ import * as uploads from './upload-store.ts'
 
 /** S3's limit, which clients keep to: 5 GiB. */
 const partBytesMax = 5 * 1024 ** 3
+
+/** A store on S3 gathers a piece in memory, and clients send twenty parts at once. S3 takes no smaller ones than 5 MiB. */
+const pieceBytesWanted = 8 * 1024 ** 2
 
 /** A part of a file, as the link to send it says. */
 type Announced = {
@@ -265,7 +267,7 @@ async function measure(bytes: Readable, content: string): Promise<{ sizeBytes: n
 
 /** How a part is cut into pieces that a store takes: of about the same size, and never too many in all. */
 function piecesOf({ partBytes, partCount }: { partBytes: number; partCount: number }) {
-  const wanted = Math.ceil(partBytes / pieceBytesMax)
+  const wanted = Math.ceil(partBytes / pieceBytesWanted)
   const piecesPerPart = Math.max(1, Math.min(wanted, Math.floor(partsMax / partCount)))
   return { piecesPerPart, pieceBytes: Math.ceil(partBytes / piecesPerPart) }
 }

@@ -97,7 +97,7 @@ function Media({ item, fileUrl }: { item: MediaItem; fileUrl: (path: string) => 
       </p>
     )
   if (/^images?(?:-file|\/separated)?$/.test(type)) return <Pictures files={item.files} />
-  if (type === 'table-file' || type === 'table')
+  if (type === 'table-file' || type === 'table' || type === 'incremental-table-file')
     return each(item.files, (file) => (
       <LoggedTable key={file.path} url={file.url} label={item.key} fileUrl={fileUrl} />
     ))
