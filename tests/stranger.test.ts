@@ -380,6 +380,12 @@ const rules: Record<string, Rule> = {
   'artifacts.previewDelete': inTeam(whereArtifact),
   'artifacts.ofExperiment': inTeam(where),
   'artifacts.previewDeleteMade': inTeam((w) => ({ experimentIds: [w.experimentId] })),
+  'artifacts.teamTimeToLive': inTeam(({ team: slug }) => ({ team: slug })),
+  'artifacts.setTeamTimeToLive': inTeam(({ team: slug }) => ({ team: slug, seconds: null }), {
+    viewer: 'forbidden',
+    member: 'forbidden',
+    service: 'forbidden',
+  }),
   'artifacts.deleteMade': maker(where, { member: 'policy_denied', service: 'forbidden' }),
   'artifacts.reproduction': inTeam(where),
   'artifacts.change': maker((w) => ({ ...whereArtifact(w), description: 'Same' }), { service: 'forbidden' }),

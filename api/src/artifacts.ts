@@ -46,6 +46,8 @@ export const ArtifactVersion = z.object({
   createdAt: Instant,
   /** When it is deleted by itself; null: never. */
   expiresAt: Instant.nullable(),
+  /** It says nothing itself, so what the team says counts. */
+  expiryIsInherited: z.boolean(),
   /** `team/project/collection:v0`, where it was made; the same as above unless this is a link. */
   source: z.string(),
 })
@@ -128,6 +130,17 @@ export const DeletePreview = z.object({
   refusal: z.string().nullable(),
 })
 export type DeletePreview = z.infer<typeof DeletePreview>
+
+/** How long a team keeps versions that say nothing themselves. */
+export const TeamTimeToLive = z.object({
+  /** Null: for ever. */
+  seconds: z.number().nullable(),
+  /** Versions that inherit it. */
+  inheriting: z.number(),
+  /** Those of them that would be deleted within a minute. */
+  overNow: z.number(),
+})
+export type TeamTimeToLive = z.infer<typeof TeamTimeToLive>
 
 const LinkedFile = z.object({ path: z.string(), sizeBytes: z.number(), url: z.string() })
 
@@ -220,8 +233,8 @@ export const artifacts = {
         tags: z.array(Tag).max(100).optional(),
         addAliases: z.array(Tag).max(100).optional(),
         removeAliases: z.array(Tag).max(100).optional(),
-        /** 0: kept for ever. */
-        ttlSeconds: z.number().int().min(0).optional(),
+        /** 0: kept for ever; -1: as the team says. */
+        ttlSeconds: z.number().int().min(-1).optional(),
       }),
     )
     .output(ArtifactDetails),
@@ -291,6 +304,30 @@ export const artifacts = {
     })
     .input(experiment)
     .output(z.object({ deleted: z.number() })),
+  teamTimeToLive: endpoint
+    .route({
+      method: 'GET',
+      path: '/teams/{team}/artifact-time-to-live',
+      summary: 'How long a team keeps artifacts',
+      tags,
+    })
+    .input(
+      z.object({
+        team: z.string(),
+        /** Count for this instead. */
+        seconds: z.coerce.number().int().positive().optional(),
+      }),
+    )
+    .output(TeamTimeToLive),
+  setTeamTimeToLive: endpoint
+    .route({
+      method: 'PUT',
+      path: '/teams/{team}/artifact-time-to-live',
+      summary: 'Change how long a team keeps artifacts; those that say so themselves stay as they are',
+      tags,
+    })
+    .input(z.object({ team: z.string(), seconds: z.number().int().positive().nullable() }))
+    .output(TeamTimeToLive),
   ofExperiment: endpoint
     .route({
       method: 'GET',

@@ -63,8 +63,10 @@ export type StoredArtifact = Guarded & {
   aliases: string[]
   /** Collections of links that it is in. */
   linkCount: number
-  /** Null: not told; 0: kept for ever. */
+  /** Null: as its team says; 0: kept for ever. */
   ttlSeconds: number | null
+  /** What its team says; null: kept for ever. */
+  teamTtlSeconds: number | null
   historyStep: number | null
   distributedId: string | null
   sizeBytes: number

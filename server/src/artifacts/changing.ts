@@ -13,7 +13,7 @@ import * as store from './store.ts'
 export type ArtifactChange = {
   description?: string
   metadata?: Record<string, unknown>
-  /** −1: not told; zero and −2: kept for ever. */
+  /** −1: as the team says; zero and −2: kept for ever. */
   ttlSeconds?: number
   tagsToAdd?: string[]
   tagsToDelete?: string[]

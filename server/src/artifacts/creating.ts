@@ -437,7 +437,7 @@ function checked(input: NewArtifact) {
   }
 }
 
-/** −1 and null: not told; −2 and 0: kept for ever. A century is for ever too. */
+/** −1 and null: as the team says; −2 and 0: kept for ever. A century is for ever too. */
 export function readTtl(seconds: number | null | undefined): number | null {
   if (seconds == null || seconds === -1) return null
   return Math.min(Math.max(0, seconds), 100 * 365 * 24 * 3600)

@@ -178,3 +178,39 @@ describe('deleting what an experiment made', () => {
     expect(await contentKeys(older.collection.projectId)).toHaveLength(1)
   })
 })
+
+describe('how long a team keeps artifacts', () => {
+  test('an admin says so; versions inherit it unless they say something themselves, and registries keep theirs', async () => {
+    const project = aProject()
+    const save = (name: string) =>
+      bench.save(team.member, team, { [name]: name }, { project, collection: name })
+    const [plain, kept, short] = [await save('plain'), await save('kept'), await save('short')]
+    const hour = 3600
+    await bench.artifacts.changeArtifact(team.member, kept.id, { ttlSeconds: -2 })
+    await bench.artifacts.changeArtifact(team.member, short.id, { ttlSeconds: hour })
+    const say = (actor: typeof team.member, seconds: number | null) =>
+      bench.artifacts.setTeamTimeToLive(actor, { team: team.slug, seconds })
+    await expect(say(team.member, 2 * hour)).rejects.toEqual(code('forbidden'))
+    await expect(say(team.stranger, 2 * hour)).rejects.toEqual(code('not_found'))
+    await expect(say(team.admin, 60)).rejects.toEqual(code('invalid'))
+    await say(team.admin, 2 * hour)
+    const left = async () =>
+      Promise.all(
+        [plain, kept, short].map(async ({ id }) => !!(await bench.artifacts.findById(team.member, id))),
+      )
+    bench.time.now += hour * 1000
+    await bench.artifacts.sweep()
+    expect(await left()).toEqual([true, true, false])
+    const soon = await bench.artifacts.teamTimeToLive(team.member, { team: team.slug, seconds: hour })
+    expect(soon.overNow).toBeGreaterThanOrEqual(1)
+    // To inherit again is to follow the team; to keep for ever is not.
+    await bench.artifacts.changeArtifact(team.member, plain.id, { ttlSeconds: hour * 5 })
+    bench.time.now += hour * 1000
+    await bench.artifacts.sweep()
+    expect(await left()).toEqual([true, true, false])
+    await bench.artifacts.changeArtifact(team.member, plain.id, { ttlSeconds: -1 })
+    await bench.artifacts.sweep()
+    expect(await left()).toEqual([false, true, false])
+    await say(team.admin, null)
+  })
+})

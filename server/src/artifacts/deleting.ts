@@ -12,6 +12,7 @@ import type { StoredArtifact, StoredCollection } from './artifact.ts'
 import * as contents from './content-store.ts'
 import type { ArtifactsDeps } from './deps.ts'
 import type { Permission } from './permission.ts'
+import * as expiry from './expiry-store.ts'
 import * as store from './store.ts'
 import * as strays from './stray-store.ts'
 import type { Straying } from './straying.ts'
@@ -224,7 +225,7 @@ export function createDeleting(
   async function sweep(): Promise<{ abandoned: number; expired: number; files: number }> {
     const now = clock.now().getTime()
     const hoursAgo = (hours: number) => new Date(now - hours * 3_600_000)
-    const abandoned = await store.listAbandoned(
+    const abandoned = await expiry.listAbandoned(
       db,
       { alone: hoursAgo(abandonedAfterHours), distributed: hoursAgo(distributedAfterHours) },
       versionsPerSweep,
@@ -236,7 +237,7 @@ export function createDeleting(
         return locked?.state === 'pending' ? [id] : []
       })
     }
-    const expired = await store.listExpired(db, clock.now(), versionsPerSweep)
+    const expired = await expiry.listExpired(db, clock.now(), versionsPerSweep)
     for (const artifact of expired) {
       const { collection } = artifact
       await forget(collection.projectId, async (trx) => {

@@ -35,6 +35,12 @@ export function artifactRoutes(artifacts: Artifacts) {
       artifacts.showDeletionMade(context.actor, input),
     ),
     deleteMade: on.deleteMade.handler(({ context, input }) => artifacts.removeMade(context.actor, input)),
+    teamTimeToLive: on.teamTimeToLive.handler(({ context, input }) =>
+      artifacts.teamTimeToLive(context.actor, input),
+    ),
+    setTeamTimeToLive: on.setTeamTimeToLive.handler(({ context, input }) =>
+      artifacts.setTeamTimeToLive(context.actor, input),
+    ),
     ofExperiment: on.ofExperiment.handler(({ context, input }) =>
       artifacts.showOfExperiment(context.actor, input),
     ),

@@ -13,8 +13,10 @@ import { createReceiving } from './receiving.ts'
 import { createRegistries } from './registries.ts'
 import { createReproducing } from './reproducing.ts'
 import { createShowing } from './showing.ts'
+import { createTimeToLive } from './time-to-live.ts'
 import { createStraying } from './straying.ts'
 
+export { keptSeconds } from './time-to-live.ts'
 export { ownMembership, printArtifactId, readArtifactId, versionName } from './artifact.ts'
 export type { Membership, StoredArtifact, StoredCollection } from './artifact.ts'
 export type { ManifestType } from './content-store.ts'
@@ -58,6 +60,7 @@ export function createArtifacts(deps: ArtifactsDeps) {
     ...registries,
     ...showing,
     ...createLineage(reading),
+    ...createTimeToLive(deps),
     ...createReproducing(deps, permission, reading, showing),
     versionsPerPageMax,
   }

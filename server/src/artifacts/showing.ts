@@ -19,6 +19,7 @@ import type { Linking } from './linking.ts'
 import type { Permission } from './permission.ts'
 import type { Reading } from './reading.ts'
 import * as store from './store.ts'
+import { keptSeconds } from './time-to-live.ts'
 
 export type CollectionRef = { team: string; project: string; collection: string }
 export type VersionNameRef = CollectionRef & { version: string }
@@ -276,7 +277,8 @@ export function createShowing(
 }
 
 export function shownVersion({ artifact, collection, ...membership }: Membership): ArtifactVersion {
-  const { committedAt, ttlSeconds } = artifact
+  const { committedAt } = artifact
+  const seconds = keptSeconds(artifact)
   const own = artifact.collection
   return {
     id: artifact.id,
@@ -293,8 +295,8 @@ export function shownVersion({ artifact, collection, ...membership }: Membership
     digest: artifact.digest,
     createdBy: { username: artifact.createdBy.username, name: artifact.createdBy.name },
     createdAt: artifact.createdAt.toISOString(),
-    expiresAt:
-      committedAt && ttlSeconds ? new Date(committedAt.getTime() + ttlSeconds * 1000).toISOString() : null,
+    expiresAt: committedAt && seconds ? new Date(committedAt.getTime() + seconds * 1000).toISOString() : null,
+    expiryIsInherited: artifact.ttlSeconds === null,
     source: `${own.teamSlug}/${own.projectName}/${versionName(own.name, artifact.versionIndex)}`,
   }
 }

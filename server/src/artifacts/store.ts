@@ -23,7 +23,8 @@ import {
 
 export type Db = Kysely<Database>
 
-function artifactQuery(db: Db) {
+/** Versions with all that stands above them. */
+export function artifactQuery(db: Db) {
   return db
     .selectFrom('artifacts as a')
     .innerJoin('artifact_collections as c', 'c.id', 'a.collection_id')
@@ -48,6 +49,7 @@ function artifactQuery(db: Db) {
       't.id as t_id',
       't.slug as t_slug',
       't.kind as t_kind',
+      't.artifact_ttl_seconds as t_ttl_seconds',
       'u.username as u_username',
       'u.name as u_name',
       sql<string[]>`coalesce(${eb
@@ -65,7 +67,7 @@ function artifactQuery(db: Db) {
 
 type ArtifactRow = Awaited<ReturnType<ReturnType<typeof artifactQuery>['execute']>>[number]
 
-function artifactOf(row: ArtifactRow): StoredArtifact {
+export function artifactOf(row: ArtifactRow): StoredArtifact {
   return {
     teamId: row.t_id,
     ownerId: row.created_by,
@@ -107,6 +109,7 @@ function artifactOf(row: ArtifactRow): StoredArtifact {
     aliases: row.aliases,
     linkCount: row.link_count ?? 0,
     ttlSeconds: row.ttl_seconds,
+    teamTtlSeconds: row.t_ttl_seconds,
     historyStep: row.history_step,
     distributedId: row.distributed_id,
     sizeBytes: row.size_bytes,
@@ -810,49 +813,6 @@ export async function bury(trx: Db, ids: string[]): Promise<{ keys: string[] }> 
     ...whole.map((row) => row.manifest_key),
   ]
   return { keys: keys.filter((key) => key !== null) }
-}
-
-/** Pending versions that nobody has touched since. */
-export async function listAbandoned(
-  db: Db,
-  since: { alone: Date; distributed: Date },
-  limit: number,
-): Promise<StoredArtifact[]> {
-  const rows = await artifactQuery(db)
-    .where('a.state', '=', 'pending')
-    .where((eb) =>
-      eb.or([
-        eb.and([eb('a.distributed_id', 'is', null), eb('a.touched_at', '<', since.alone)]),
-        eb('a.touched_at', '<', since.distributed),
-      ]),
-    )
-    .orderBy('a.touched_at')
-    .limit(limit)
-    .execute()
-  return rows.map(artifactOf)
-}
-
-/** Committed versions whose time is over. What a registry links to is kept. */
-export async function listExpired(db: Db, now: Date, limit: number): Promise<StoredArtifact[]> {
-  const rows = await artifactQuery(db)
-    .where('a.state', '=', 'committed')
-    .where('a.ttl_seconds', '>', 0)
-    .where(sql<boolean>`a.committed_at + make_interval(secs => a.ttl_seconds) <= ${now}`)
-    .where((eb) =>
-      eb.not(
-        eb.exists(
-          eb
-            .selectFrom('artifact_links as l')
-            .innerJoin('artifact_collections as lc', 'lc.id', 'l.collection_id')
-            .innerJoin('registries as r', 'r.project_id', 'lc.project_id')
-            .select('l.artifact_id')
-            .whereRef('l.artifact_id', '=', 'a.id'),
-        ),
-      ),
-    )
-    .limit(limit)
-    .execute()
-  return rows.map(artifactOf)
 }
 
 /** Projects whose versions a collection of links leads to. */

@@ -190,6 +190,7 @@ type TeamTable = {
   created_at: Instant
   new_project_visibility: Generated<'team' | 'private'>
   code_saving: Generated<boolean>
+  artifact_ttl_seconds: number | null
 }
 
 type MembershipTable = {

@@ -3,6 +3,7 @@ import type { Actor } from '../../actor.ts'
 import {
   type Artifacts,
   type Filter,
+  keptSeconds,
   type Membership,
   type Order,
   ownMembership,
@@ -189,7 +190,7 @@ export function artifactResolvers({ artifacts, teams }: ArtifactDeps): Resolvers
       digestAlgorithm: ({ digestAlgorithm }: StoredArtifact) => `MANIFEST_${digestAlgorithm.toUpperCase()}`,
       commitHash: ({ contentDigest }: StoredArtifact) => contentDigest,
       metadata: ({ metadata }: StoredArtifact) => (metadata === null ? null : JSON.stringify(metadata)),
-      ttlDurationSeconds: ({ ttlSeconds }: StoredArtifact) => ttlSeconds || -2,
+      ttlDurationSeconds: (artifact: StoredArtifact) => keptSeconds(artifact) ?? -2,
       ttlIsInherited: ({ ttlSeconds }: StoredArtifact) => ttlSeconds === null,
       tags: ({ tags }: StoredArtifact) => tags.map(tagNode),
       aliases: async (artifact: StoredArtifact, _: unknown, { actor }) =>
