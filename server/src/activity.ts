@@ -54,3 +54,50 @@ function rowOf(actor: Acting, action: string, subject: ActedUpon): Insertable<Da
     }),
   }
 }
+
+/** What somebody did to what is somebody else's, as its owner is told. */
+export type Deed = {
+  teamId: string
+  /** Null when nobody owns it. */
+  ownerId: string | null
+  /** The service account that made it for its owner. */
+  createdById?: string | null
+  title: string
+  text: string
+  /** A path of the web app; null for what is no more. */
+  link: string | null
+  /** Told by nobody but these and the team's admins, because where it stands is private. */
+  hiddenFromAllBut?: readonly (string | null | undefined)[]
+}
+
+export type DeedListener = {
+  /** Inside the transaction of the act. */
+  onDeed(trx: Kysely<Database>, deed: Deed & { ownerId: string }): Promise<void>
+  /** After it. */
+  onCommit(): void
+}
+
+export type Deeds = ReturnType<typeof createDeeds>
+
+/** Brings deeds to whoever tells people; nobody does until the slice that can is there. */
+export function createDeeds() {
+  const listeners: DeedListener[] = []
+  return {
+    listen: (listener: DeedListener) => void listeners.push(listener),
+    /** The owner hears of what others do to their work; of their own doing, and of what works for them, they do not. */
+    async told(trx: Kysely<Database>, actor: Acting, deed: Deed): Promise<void> {
+      const { ownerId, createdById } = deed
+      const doers = [actor.userId, actor.attributedTo?.userId]
+      if (ownerId === null || [ownerId, createdById].some((id) => id && doers.includes(id))) return
+      for (const listener of listeners) await listener.onDeed(trx, { ...deed, ownerId })
+    },
+    committed(): void {
+      for (const listener of listeners) listener.onCommit()
+    },
+  }
+}
+
+/** A path of the web app from names. */
+export function pathOf(...names: string[]): string {
+  return `/${names.map(encodeURIComponent).join('/')}`
+}

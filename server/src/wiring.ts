@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import type { Kysely } from 'kysely'
 import { createAccess } from './access.ts'
+import { createDeeds } from './activity.ts'
 import { alertRoutes, notificationRoutes } from './alerts/routes.ts'
 import { createAlerts } from './alerts/service.ts'
 import { artifactFileRoutes } from './artifacts/file-routes.ts'
@@ -84,6 +85,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
   const { db, metrics, blobs } = engines
   const { clock, secret, publicUrl } = options
   const events = createEvents()
+  const deeds = createDeeds()
   const access = createAccess({ db })
   const signed = createSignedUrls({ secret, clock })
   const sealed = createSealed(secret)
@@ -106,11 +108,11 @@ export async function wire(engines: Engines, options: WiringOptions) {
     clock,
     ssoSettings,
   })
-  const teams = createTeams({ db, access, identity, ssoSettings, events, clock, mail: mailer })
-  const experiments = createExperiments({ db, access, teams, metrics, blobs, signed, events, clock })
-  const sweeps = createSweeps({ db, access, teams, experiments, events, clock })
-  const artifacts = createArtifacts({ db, access, teams, experiments, blobs, signed, events, clock })
-  const datastores = createDatastores({ db, access, teams, blobs, signed, events, clock })
+  const teams = createTeams({ db, access, identity, ssoSettings, events, deeds, clock, mail: mailer })
+  const experiments = createExperiments({ db, access, teams, metrics, blobs, signed, events, deeds, clock })
+  const sweeps = createSweeps({ db, access, teams, experiments, events, deeds, clock })
+  const artifacts = createArtifacts({ db, access, teams, experiments, blobs, signed, events, deeds, clock })
+  const datastores = createDatastores({ db, access, teams, blobs, signed, events, deeds, clock })
   const alerts = createAlerts({
     db,
     access,
@@ -133,6 +135,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
     clock,
     linkOrigin: options.linkOrigin ?? publicUrl ?? '',
   })
+  deeds.listen(alerts.deeds)
   const exports = createExports({ db, access, teams, experiments, metrics, blobs, events, clock })
   const reports = createReports({
     db,
@@ -142,6 +145,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
     notifications: alerts.notifications,
     sealed,
     events,
+    deeds,
     linkOrigin: options.linkOrigin ?? publicUrl ?? '',
     clock,
   })

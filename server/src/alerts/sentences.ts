@@ -67,11 +67,13 @@ export function wordsOfAct(
     stopped: `${by} asked ${name} to stop`,
     deleted: `${by} deleted ${name}`,
     edited: `${by} edited ${name}`,
+    'deleted files of': `${by} deleted files of ${name}`,
   }[what]
   const more = {
     stopped: 'The script ends at its next sign of life; what it logged is kept.',
     deleted: 'Its curves, console and files are gone.',
     edited: 'Its name, notes or tags are others now.',
+    'deleted files of': 'The rest of it is kept; which files they were is in the audit log.',
   }[what]
   return { title: says, text: `${says} in project ${projectName}. ${more}` }
 }
@@ -152,6 +154,17 @@ export function mailOf(alarm: Alarm): Message {
     paragraphs: [alarm.text || alarm.title],
     facts,
     ...(/^https?:/.test(alarm.url) ? { button: { label: 'Open', url: alarm.url } } : {}),
+    footer: ['Choose what Teamgrid tells you by mail under Settings, Notifications.'],
+  }
+}
+
+/** What somebody did to what is yours, as mail. */
+export function mailOfDeed(deed: { team: string; title: string; text: string; url: string | null }): Message {
+  return {
+    subject: `[${deed.team}] ${deed.title}`,
+    paragraphs: [deed.text || deed.title],
+    facts: [['Team', deed.team]],
+    ...(deed.url !== null && /^https?:/.test(deed.url) ? { button: { label: 'Open', url: deed.url } } : {}),
     footer: ['Choose what Teamgrid tells you by mail under Settings, Notifications.'],
   }
 }

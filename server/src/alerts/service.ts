@@ -4,6 +4,7 @@
  */
 import type { Filter } from '@teamgrid/api'
 import type { Access } from '../access.ts'
+import type { DeedListener } from '../activity.ts'
 import type { Events } from '../events.ts'
 import type { Experiments } from '../experiments/service.ts'
 import type { StoredExperiment } from '../experiments/types.ts'
@@ -20,7 +21,7 @@ import { createEnds } from './ends.ts'
 import { createFiring } from './firing.ts'
 import { createNotifications } from './notifications.ts'
 import { createRules } from './rules.ts'
-import { wordsOfAct, wordsOfFinding, wordsOfSilence } from './sentences.ts'
+import { mailOfDeed, wordsOfAct, wordsOfFinding, wordsOfSilence } from './sentences.ts'
 import { type Db, listRulesOfKind, type StoredRule } from './store.ts'
 import { createWatch } from './watch.ts'
 
@@ -171,7 +172,24 @@ export function createAlerts(deps: AlertsDeps) {
       .finally(() => (waking = undefined))
   }
 
+  /** Tells owners what others did to what is theirs, in the words of the slice that did it. */
+  const deeds: DeedListener = {
+    async onDeed(trx, { teamId, ownerId, title, text, link, hiddenFromAllBut }) {
+      const team = await trx.selectFrom('teams').select('slug').where('id', '=', teamId).executeTakeFirst()
+      const mail = mailOfDeed({ team: team?.slug ?? '', title, text, url: link && deps.linkOrigin + link })
+      const notice = { teamId, kind: 'act' as const, level: 'info' as const, title, text, link, mail }
+      await notifications.tell(trx, { ...notice, ...(hiddenFromAllBut ? { hiddenFromAllBut } : {}) }, [
+        ownerId,
+      ])
+    },
+    onCommit() {
+      notifications.committed()
+      wake()
+    },
+  }
+
   return {
+    deeds,
     rules,
     channels,
     notifications,

@@ -6,7 +6,7 @@
  * right after it and, if that fails, by the next step of `sweep`. Nothing is removed that was not noted first.
  */
 import { GridError } from '@teamgrid/api'
-import { record } from '../activity.ts'
+import { pathOf, record } from '../activity.ts'
 import type { Actor } from '../actor.ts'
 import type { StoredArtifact, StoredCollection } from './artifact.ts'
 import * as contents from './content-store.ts'
@@ -42,7 +42,7 @@ export function createDeleting(
   { visible, guardOf }: Permission,
   { removeDue }: Pick<Straying, 'removeDue'>,
 ) {
-  const { db, access, events, clock } = deps
+  const { db, access, events, deeds, clock } = deps
 
   /**
    * Deletes a version. Its number is never given again.
@@ -68,6 +68,7 @@ export function createDeleting(
         id,
         details: { name: artifact.label, collection: collection.name, sizeBytes: now.sizeBytes },
       })
+      await tellOwners(trx, actor, collection, [now])
       await moveNewest(trx, collection.id, id)
       return [id]
     })
@@ -83,6 +84,8 @@ export function createDeleting(
       async (trx) => {
         await store.lockCollection(trx, collection, clock.now())
         const ids = await store.lockVersions(trx, collection.id)
+        if (collection.kind === 'sequence')
+          await tellOwners(trx, actor, collection, await store.findArtifacts(trx, ids))
         await record(trx, actor, 'artifact:delete', {
           teamId: collection.teamId,
           kind: 'artifact',
@@ -94,6 +97,29 @@ export function createDeleting(
       (trx) => store.deleteCollection(trx, collection.id),
     )
     changed(collection)
+  }
+
+  /** Everybody whose versions somebody else deletes hears of it once, however many there are. */
+  async function tellOwners(
+    trx: store.Db,
+    actor: Actor,
+    collection: StoredCollection,
+    artifacts: StoredArtifact[],
+  ): Promise<void> {
+    const whose = Map.groupBy(artifacts, ({ ownerId, createdById }) => `${ownerId} ${createdById ?? ''}`)
+    for (const [first, ...more] of whose.values()) {
+      const { teamId, ownerId, createdById } = first!
+      const what = more.length === 0 ? first!.label : `${more.length + 1} versions of ${collection.name}`
+      const title = `${actor.username} deleted ${what}`
+      await deeds.told(trx, actor, {
+        teamId,
+        ownerId,
+        createdById: createdById ?? null,
+        title,
+        text: `${title} in project ${collection.projectName}. Files that no other version has are gone.`,
+        link: pathOf(collection.teamSlug, collection.projectName, 'artifacts'),
+      })
+    }
   }
 
   /** Whoever deletes a collection may delete each version in it; an empty one, whoever may edit it. */
@@ -215,6 +241,7 @@ export function createDeleting(
       }
       await finish(trx)
     })
+    deeds.committed()
     await removeDue()
   }
 

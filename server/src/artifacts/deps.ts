@@ -1,6 +1,7 @@
 import type { ExperimentDetails, FileInfo } from '@teamgrid/api'
 import type { Kysely } from 'kysely'
 import type { Access } from '../access.ts'
+import type { Deeds } from '../activity.ts'
 import type { Actor } from '../actor.ts'
 import type { Events } from '../events.ts'
 import type { ExperimentRef, StoredExperiment } from '../experiments/types.ts'
@@ -23,5 +24,6 @@ export type ArtifactsDeps = {
   blobs: BlobStore
   signed: SignedUrls
   events: Events
+  deeds: Deeds
   clock: Clock
 }

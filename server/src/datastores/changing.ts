@@ -1,6 +1,6 @@
 import type { Datastore, DatastoreVisibility } from '@teamgrid/api'
 import { GridError } from '@teamgrid/api'
-import { record } from '../activity.ts'
+import { pathOf, record } from '../activity.ts'
 import type { Actor } from '../actor.ts'
 import type { DatastoresDeps } from './deps.ts'
 import type { Reading } from './reading.ts'
@@ -8,7 +8,7 @@ import * as store from './store.ts'
 import type { createUses } from './uses.ts'
 
 export function createChanging(
-  { db, access, events, clock }: DatastoresDeps,
+  { db, access, events, deeds, clock }: DatastoresDeps,
   reading: Reading,
   uses: Pick<ReturnType<typeof createUses>, 'refuseWhileUsed'>,
 ) {
@@ -77,7 +77,21 @@ export function createChanging(
         id: datastore.id,
         details: { name: datastore.name, version: version.number },
       })
+      const isDeleted = action === 'datastore:delete'
+      const title = `${actor.username} ${isDeleted ? 'deleted' : 'restored'} ${datastore.name}:${version.number}`
+      const { teamId, ownerId, createdById, teamSlug, owner, name } = datastore
+      await deeds.told(trx, actor, {
+        teamId,
+        ownerId,
+        createdById: createdById ?? null,
+        title,
+        text: isDeleted
+          ? `${title}, a version of your datastore. It is in the trash, from which it can be restored.`
+          : `${title}, a version of your datastore, from the trash.`,
+        link: pathOf(teamSlug, 'datastores', owner.username, name),
+      })
     })
+    deeds.committed()
     publish(datastore)
   }
 

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Access } from '../access.ts'
+import type { Deeds } from '../activity.ts'
 import type { Events } from '../events.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { SignedUrls } from '../lib/signed.ts'
@@ -14,5 +15,6 @@ export type DatastoresDeps = {
   blobs: BlobStore
   signed: SignedUrls
   events: Events
+  deeds: Deeds
   clock: Clock
 }

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Access } from '../access.ts'
+import type { Deeds } from '../activity.ts'
 import type { Events } from '../events.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { SignedUrls } from '../lib/signed.ts'
@@ -27,6 +28,7 @@ export type ExperimentsDeps = {
   blobs: BlobStore
   signed: SignedUrls
   events: Events
+  deeds: Deeds
   clock: Clock
 }
 

@@ -31,7 +31,7 @@ export type FileSearch = {
   after?: string
 }
 
-export function createFiles({ db, access, blobs, signed, events, clock }: Parts) {
+export function createFiles({ db, access, blobs, signed, events, news, clock }: Parts) {
   /**
    * Urls to PUT files to, in the order asked. They are absolute and need no login.
    * @returns `path` as it will be listed.
@@ -138,13 +138,16 @@ export function createFiles({ db, access, blobs, signed, events, clock }: Parts)
         .execute()
       const { details, ...subject } = subjectOf(experiment)
       const files = rows.map(({ path }) => path).toSorted()
-      if (files.length > 0)
+      if (files.length > 0) {
         await record(trx, actor, 'file:delete', {
           ...subject,
           details: { ...details, count: files.length, files: files.slice(0, namedMax) },
         })
+        await news.acted(trx, actor, experiment, 'deleted files of')
+      }
       return rows
     })
+    news.committed()
     await blobs.remove(removed.map((row) => row.blob_key))
     if (removed.length > 0)
       events.publish({

@@ -5,7 +5,7 @@
  */
 import { type Filter, GridError } from '@teamgrid/api'
 import { type Kysely, sql } from 'kysely'
-import { recordAll } from '../activity.ts'
+import { pathOf, recordAll } from '../activity.ts'
 import type { Actor, Guarded, TeamRules } from '../actor.ts'
 import { newId } from '../lib/ids.ts'
 import type { Database } from '../stores/postgres/schema.ts'
@@ -22,6 +22,8 @@ export const movesMax = 20_000
 /** Told one by one to open pages; beyond it lists are told that their project changed. */
 const toldMax = 200
 const repairBatch = 100
+/** Told by name to their owner; of the rest the number. */
+const namedMax = 5
 /** A move of another process may still be under way. */
 const repairAfterSeconds = 120
 
@@ -62,7 +64,7 @@ type Candidate = {
   kept_by: string | null
 }
 
-export function createMover({ db, access, teams, metrics, facts, events, clock }: Parts) {
+export function createMover({ db, access, teams, metrics, facts, events, deeds, clock }: Parts) {
   const underWay = new Set<string>()
 
   /**
@@ -87,6 +89,7 @@ export function createMover({ db, access, teams, metrics, facts, events, clock }
       await moveFacts(result)
       return result
     })
+    deeds.committed()
     tell(done.before, done.project)
     const { project, renamed } = done
     return { moved: ids.length, skipped, team: team.slug, project: project.name, renamed }
@@ -200,6 +203,7 @@ export function createMover({ db, access, teams, metrics, facts, events, clock }
     await updateRows(trx, { actor, before, slugs, project, now })
     await noteAddresses(trx, before, now)
     await recordAll(trx, actor, 'experiment:move', linesOf(before, slugs, project, team.slug))
+    await tellOwners(trx, actor, before, slugs, project)
     const factMoves: { id: string; from: string; ids: string[] }[] = []
     for (const [from, group] of Map.groupBy(before, (each) => each.project_id)) {
       const moved = { id: newId(), from, ids: group.map(({ id }) => id) }
@@ -214,6 +218,46 @@ export function createMover({ db, access, teams, metrics, facts, events, clock }
       slugs.get(id) === slug ? [] : [{ name, from: slug, to: slugs.get(id)! }],
     )
     return { before, project, renamed, factMoves }
+  }
+
+  /** Once for each owner and place that theirs left, however many there were. */
+  async function tellOwners(
+    trx: Db,
+    actor: Actor,
+    before: Candidate[],
+    slugs: Map<string, string>,
+    project: StoredProject,
+  ): Promise<void> {
+    const whose = Map.groupBy(before, (each) => `${each.project_id} ${each.created_by} ${each.via_user_id}`)
+    const there = await trx
+      .selectFrom('memberships')
+      .select('user_id')
+      .where('team_id', '=', project.teamId)
+      .execute()
+    const members = new Set(there.map((row) => row.user_id))
+    for (const group of whose.values()) {
+      const [first] = group
+      const { team_id: teamId, team_slug, created_by: ownerId, via_user_id: createdById } = first!
+      const what = group.length === 1 ? first!.name : `${group.length} experiments of yours`
+      const title = `${actor.username} moved ${what}`
+      // Another team and its projects are told to its own people only.
+      const knows = project.teamId === teamId || members.has(ownerId)
+      const where = knows ? `${project.teamSlug}/${project.name}` : 'another team'
+      const names = group.slice(0, namedMax).map(({ name }) => name)
+      const more = group.length > names.length ? ` and ${group.length - names.length} more` : ''
+      await deeds.told(trx, actor, {
+        teamId,
+        ownerId,
+        createdById,
+        title,
+        text: `${title} from ${team_slug}/${first!.project_name} to ${where}${group.length === 1 ? '' : `: ${names.join(', ')}${more}`}. Old addresses lead there.`,
+        link: !knows
+          ? null
+          : group.length === 1
+            ? pathOf(project.teamSlug, project.name, 'runs', slugs.get(first!.id)!)
+            : pathOf(project.teamSlug, project.name),
+      })
+    }
   }
 
   async function updateRows(

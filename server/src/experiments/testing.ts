@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { LiveMessage, TeamRole } from '@teamgrid/api'
 import { createAccess } from '../access.ts'
 import type { Actor, Membership } from '../actor.ts'
+import { createDeeds } from '../activity.ts'
 import { createEvents } from '../events.ts'
 import { newId, randomText } from '../lib/ids.ts'
 import { createSignedUrls } from '../lib/signed.ts'
@@ -46,16 +47,18 @@ export async function openBench() {
   events.subscribe((event) => heard.push(event))
   const access = createAccess({ db })
   const signed = createSignedUrls({ secret: 'a secret for tests', clock })
+  const deeds = createDeeds()
   const teams = createTeams({
     db,
     access,
     identity: undefined as never,
     ssoSettings: undefined as never,
     events,
+    deeds,
     clock,
     mail: noMail,
   })
-  const deps = { db, access, teams, metrics, blobs, signed, events, clock }
+  const deps = { db, access, teams, metrics, blobs, signed, events, deeds, clock }
   const experiments = createExperiments(deps)
 
   async function aUser(kind: 'person' | 'service' = 'person') {

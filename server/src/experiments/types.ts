@@ -106,4 +106,4 @@ export type StoredFile = {
 }
 
 /** What somebody did to a team mate's experiment, as people say it. */
-export type Act = { by: string; what: 'stopped' | 'deleted' | 'edited' }
+export type Act = { by: string; what: 'stopped' | 'deleted' | 'edited' | 'deleted files of' }

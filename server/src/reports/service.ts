@@ -20,7 +20,7 @@ import {
   writeReport,
 } from '@teamgrid/api'
 import type { Access } from '../access.ts'
-import { record } from '../activity.ts'
+import { type Deeds, record } from '../activity.ts'
 import type { Actor, Guarded } from '../actor.ts'
 import type { Notice } from '../alerts/service.ts'
 import type { Events } from '../events.ts'
@@ -46,6 +46,7 @@ export type ReportsDeps = {
   }
   sealed: Sealed
   events: Events
+  deeds: Deeds
   /** Where links in mails lead; empty when the server does not know its address. */
   linkOrigin: string
   clock: Clock
@@ -216,7 +217,12 @@ export function createReports(deps: ReportsDeps) {
     await db.transaction().execute(async (trx) => {
       await trx.deleteFrom('views').where('id', '=', view.id).execute()
       await noted(trx, actor, 'report:delete', { ...guard, id: view.id, title: view.title })
+      const title = `${actor.username} deleted report ${view.title}`
+      const { teamId, ownerId, createdById } = guard
+      const deed = { teamId, ownerId, createdById: createdById ?? null, title, text: `${title}.`, link: null }
+      await deps.deeds.told(trx, actor, deed)
     })
+    deps.deeds.committed()
     tellChanged(guard)
   }
 

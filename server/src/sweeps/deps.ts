@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Access } from '../access.ts'
+import type { Deeds } from '../activity.ts'
 import type { Events } from '../events.ts'
 import type { Experiments } from '../experiments/service.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -15,5 +16,6 @@ export type SweepsDeps = {
     'upsert' | 'query' | 'ofSweep' | 'courses' | 'stopInSweep' | 'giveUp' | 'annotatable' | 'putInSweep'
   >
   events: Events
+  deeds: Deeds
   clock: Clock
 }

@@ -1,7 +1,7 @@
 /** What people do to sweeps: make, change, steer, delete. */
 import { randomInt } from 'node:crypto'
 import { GridError, type SweepAction, sweepActionsFrom, type SweepState } from '@teamgrid/api'
-import { record } from '../activity.ts'
+import { type Deed, pathOf, record } from '../activity.ts'
 import type { Actor } from '../actor.ts'
 import { newId, randomText } from '../lib/ids.ts'
 import { storableText } from '../lib/tolerant-json.ts'
@@ -26,7 +26,7 @@ export type NewSweepInput = {
 
 type Parts = SweepsDeps & { tell: (sweep: Pick<StoredSweep, 'id' | 'teamId' | 'projectId'>) => void }
 
-export function createMaking({ db, access, teams, experiments, events, clock, tell }: Parts) {
+export function createMaking({ db, access, teams, experiments, events, deeds, clock, tell }: Parts) {
   /**
    * Makes a sweep, and the project if there is none of that name.
    * @returns the sweep, and what in its configuration looks like a mistake.
@@ -165,7 +165,9 @@ export function createMaking({ db, access, teams, experiments, events, clock, te
         now,
       )
       await record(trx, actor, 'run:stop', { ...subjectOf(sweep), details: { slug: sweep.slug, action } })
+      await deeds.told(trx, actor, deedOn(sweep, actor, said[action]))
     })
+    deeds.committed()
     if (action === 'cancel') await endAll(actor, found)
     tell(found)
     return (await store.findSweepById(db, found.id)) ?? gone()
@@ -194,7 +196,9 @@ export function createMaking({ db, access, teams, experiments, events, clock, te
     await db.transaction().execute(async (trx) => {
       await store.deleteSweep(trx, sweep.id)
       await record(trx, actor, 'sweep:delete', subjectOf(sweep))
+      await deeds.told(trx, actor, { ...deedOn(sweep, actor, 'deleted'), link: null })
     })
+    deeds.committed()
     tell(sweep)
   }
 
@@ -217,6 +221,20 @@ function subjectOf(sweep: Pick<StoredSweep, 'teamId' | 'id' | 'slug' | 'name' | 
     kind: 'sweep',
     id,
     details: { project: projectName, slug, ...(name === null ? {} : { name }) },
+  }
+}
+
+const said = { pause: 'paused', resume: 'resumed', stop: 'stopped', cancel: 'cancelled' } as const
+
+function deedOn(sweep: StoredSweep, actor: Actor, did: string): Deed {
+  const title = `${actor.username} ${did} sweep ${sweep.name ?? sweep.slug}`
+  return {
+    teamId: sweep.teamId,
+    ownerId: sweep.ownerId,
+    createdById: sweep.createdById ?? null,
+    title,
+    text: `${title} in project ${sweep.projectName}.`,
+    link: pathOf(sweep.teamSlug, sweep.projectName, 'sweeps', sweep.slug),
   }
 }
 

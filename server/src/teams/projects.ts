@@ -18,7 +18,7 @@ export type StoredProject = Guarded & {
 }
 
 export function createProjects(deps: TeamsDeps) {
-  const { db, access, events, clock } = deps
+  const { db, access, events, deeds, clock } = deps
   const { teamGuard } = createTeamSettings(deps)
   /**
    * Set by the slices above, which know what hangs on a project; runs inside the deleting transaction. What it
@@ -127,6 +127,27 @@ export function createProjects(deps: TeamsDeps) {
     return { project: { ...row, kind: 'project', label: row.name }, made: inserted !== undefined }
   }
 
+  /** Whoever made the project or experiments in it. */
+  async function tellOwners(trx: Kysely<Database>, actor: Actor, project: StoredProject): Promise<void> {
+    const counts = await trx
+      .selectFrom('experiments')
+      .select(['created_by', 'via_user_id'])
+      .select((eb) => eb.fn.countAll<string>().as('count'))
+      .where('project_id', '=', project.id)
+      .where('deleted_at', 'is', null)
+      .groupBy(['created_by', 'via_user_id'])
+      .execute()
+    const owners = new Map(counts.map((row) => [row.created_by, row]))
+    if (project.ownerId !== null && !owners.has(project.ownerId))
+      owners.set(project.ownerId, { created_by: project.ownerId, via_user_id: null, count: '0' })
+    for (const { created_by: ownerId, via_user_id: createdById, count } of owners.values()) {
+      const title = `${actor.username} deleted project ${project.name}`
+      const lost = Number(count) === 0 ? '' : ` Of the experiments in it, yours: ${count}.`
+      const text = `${title} of team ${project.teamSlug}, with all that was in it.${lost}`
+      await deeds.told(trx, actor, { teamId: project.teamId, ownerId, createdById, title, text, link: null })
+    }
+  }
+
   /** Who sees a private project: its maker and the team's admins. */
   async function insidersOf({ teamId, ownerId }: StoredProject): Promise<string[]> {
     const admins = await db
@@ -198,6 +219,7 @@ export function createProjects(deps: TeamsDeps) {
   async function deleteProject(actor: Actor, slug: string, name: string): Promise<void> {
     const found = await access.allowed(actor, 'project:delete', findProjectGuard(slug, name))
     const afterwards = await db.transaction().execute(async (trx) => {
+      await tellOwners(trx, actor, found)
       const later = []
       for (const hook of onDelete) later.push(await hook(trx, found.id))
       await trx.deleteFrom('projects').where('id', '=', found.id).execute()
@@ -209,6 +231,7 @@ export function createProjects(deps: TeamsDeps) {
       })
       return later
     })
+    deeds.committed()
     events.publish({
       type: 'project.changed',
       teamId: found.teamId,

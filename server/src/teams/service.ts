@@ -1,5 +1,6 @@
 import type { TeamRole } from '@teamgrid/api'
 import type { Kysely } from 'kysely'
+import type { Deeds } from '../activity.ts'
 import type { Access } from '../access.ts'
 import type { Events } from '../events.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -28,6 +29,7 @@ export type TeamsDeps = {
   identity: Identity
   ssoSettings: SsoSettingsStore
   events: Events
+  deeds: Deeds
   clock: Clock
   mail: Mail
 }
