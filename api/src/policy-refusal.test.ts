@@ -28,6 +28,18 @@ describe('the sentence', () => {
         'Ask ada or a team admin (grace, linus).',
     )
   })
+  test('names what was to be created, and not the place where', () => {
+    const team: Resource = { ...adas, kind: 'team', name: 'vision', ownerName: 'ada', adminNames: ['grace'] }
+    expect(sentence(can(viewer, 'project:create', team, defaultPolicy))).toBe(
+      'Warning: Your role (view-only) does not let you create a project in team vision. Ask a team admin (grace).',
+    )
+    expect(sentence(can(viewer, 'run:create', { ...team, makes: 'sweep' }, defaultPolicy))).toBe(
+      'Warning: Your role (view-only) does not let you create a sweep in team vision. Ask a team admin (grace).',
+    )
+    expect(sentence(can({ ...viewer, keyScope: 'user' }, 'experiment:create', team, defaultPolicy))).toContain(
+      'does not let you create an experiment in team vision. Sign in',
+    )
+  })
   test('names the role when that is the reason', () => {
     expect(sentence(can(viewer, 'run:stop', named, defaultPolicy))).toBe(
       'Warning: run fine-otter-3 belongs to ada. Your role (view-only) does not let you stop it. ' +

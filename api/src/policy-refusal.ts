@@ -16,6 +16,8 @@ export type Refusal = {
   /** `run`, `session` …; default: the noun of the action. */
   kind?: string | undefined
   name?: string | undefined
+  /** What creating makes, where that is not the noun of the action: a sweep is made by `run:create`. */
+  makes?: string | undefined
   /** User name of the owner. */
   owner?: string | undefined
   /** User names of the team's admins. */
@@ -28,6 +30,9 @@ export type Refusal = {
  * delete it. Ask ada or a team admin (grace).`
  */
 export function refusal(refused: Refusal): string {
+  // Of what does not exist yet there is no owner, whoever owns the place where it was to be.
+  if (refused.owner !== undefined && placeOf(refused) !== undefined)
+    return refusal({ ...refused, owner: undefined })
   const { because, policy, owner } = refused
   if (because === 'stranger') return `${errorCodes.not_found.says}.`
   if (because === 'locked') {
@@ -38,7 +43,7 @@ export function refusal(refused: Refusal): string {
   }
   const thing = describe(refused)
   const belongs = owner === undefined ? '' : `${thing} belongs to ${owner}. `
-  const deed = owner === undefined ? deedTo(refused.action, thing) : deedTo(refused.action, 'it')
+  const deed = owner === undefined ? deedTo(refused, thing) : deedTo(refused, 'it')
   if (policy === 'cli_cross_user_logs_artifacts') {
     return `Warning: ${belongs}Team policy "${policy}" does not show it on the command line. Open it in the browser.`
   }
@@ -49,7 +54,7 @@ export function refusal(refused: Refusal): string {
   if (because === 'not_owner')
     return `Warning: ${belongs}Your role does not let you ${deed}, as it is not yours. ${ask(refused)}`
   if (refused.role === 'viewer' && refused.hasKey) {
-    return `Warning: ${belongs}Your role is view-only, which has no API key. Sign in on the web to look, or ask ${adminsOf(refused)}.`
+    return `Warning: ${belongs}Your role is view-only, which has no API key, so it does not let you ${deed}. Sign in on the web to look, or ask ${adminsOf(refused)}.`
   }
   return `Warning: ${belongs}Your role${roleName(refused)} does not let you ${deed}. ${ask(refused)}`
 }
@@ -57,8 +62,17 @@ export function refusal(refused: Refusal): string {
 function describe({ kind, name, action, owner }: Refusal): string {
   const noun = kind ?? nounOf(action)
   if (name !== undefined) return `${noun} ${name}`
-  return owner === undefined ? `${/^[aeiou]/i.test(noun) ? 'an' : 'a'} ${noun}` : `this ${noun}`
+  return owner === undefined ? `${article(noun)} ${noun}` : `this ${noun}`
 }
+
+/** `team vision`, when something was to be created in it. */
+function placeOf({ action, kind, name }: Refusal): string | undefined {
+  if (!action.endsWith(':create') || action === 'team:create' || (kind !== 'team' && kind !== 'project'))
+    return undefined
+  return name === undefined ? `this ${kind}` : `${kind} ${name}`
+}
+
+const article = (noun: string) => (/^[aeiou]/i.test(noun) ? 'an' : 'a')
 
 function nounOf(action: Action): string {
   const noun = action.split(':')[0] ?? ''
@@ -134,9 +148,15 @@ const deeds: Partial<Record<Action, string>> = {
   'experiment:delete-moved': 'delete …',
 }
 
-function deedTo(action: Action, thing: string): string {
+function deedTo(refused: Refusal, thing: string): string {
+  const { action } = refused
   const deed = Object.hasOwn(deeds, action) ? deeds[action] : undefined
   if (deed !== undefined) return deed.replace('…', thing)
+  const place = placeOf(refused)
+  if (place !== undefined) {
+    const noun = refused.makes ?? nounOf(action)
+    return `create ${article(noun)} ${noun} in ${place}`
+  }
   return `${(action.split(':')[1] ?? 'touch').replaceAll('-', ' ')} ${thing}`
 }
 

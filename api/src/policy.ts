@@ -67,6 +67,7 @@ export type Resource = {
   /** Words for the refusal sentence. */
   kind?: string
   name?: string
+  makes?: string
   ownerName?: string
   adminNames?: readonly string[]
 }
@@ -313,6 +314,7 @@ function refuse({ subject, action, resource }: Asked, because: Because, policy?:
       hasKey: subject.keyScope !== undefined,
       kind: resource.kind,
       name: resource.name,
+      makes: resource.makes,
       owner: resource.ownerName,
       admins: resource.adminNames,
     }),

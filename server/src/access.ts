@@ -329,7 +329,7 @@ function roleInOrganisation(actor: Actor): Subject['role'] {
 
 function resourceOf(thing: Guarded, isPersonalTeam: boolean): Resource {
   const { share, visibility, keptById, isMoved, openedByLink, policyKey, clusterOf } = thing
-  const { experimentId, registryRole } = thing
+  const { experimentId, registryRole, makes } = thing
   return {
     teamId: thing.teamId,
     ownerId: thing.ownerId,
@@ -343,6 +343,7 @@ function resourceOf(thing: Guarded, isPersonalTeam: boolean): Resource {
     ...(keptById === undefined ? {} : { keptById }),
     ...(isMoved === undefined ? {} : { isMoved }),
     ...(openedByLink === undefined ? {} : { openedByLink }),
+    ...(makes === undefined ? {} : { makes }),
     ...(policyKey === undefined ? {} : { policyKey }),
     ...(clusterOf === undefined ? {} : { clusterOf }),
     ...(registryRole === undefined ? {} : { isRegistry: true }),

@@ -54,5 +54,5 @@ export type Guarded = {
   label: string
 } & Pick<
   Resource,
-  'share' | 'visibility' | 'keptById' | 'isMoved' | 'openedByLink' | 'policyKey' | 'clusterOf'
+  'share' | 'visibility' | 'keptById' | 'isMoved' | 'openedByLink' | 'policyKey' | 'clusterOf' | 'makes'
 >

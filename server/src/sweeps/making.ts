@@ -41,7 +41,7 @@ export function createMaking({ db, access, teams, experiments, events, deeds, cl
     const found = await access.allowed(
       actor,
       'run:create',
-      team && { teamId: team.id, ownerId: null, kind: 'team', label: team.slug },
+      team && { teamId: team.id, ownerId: null, kind: 'team', label: team.slug, makes: 'sweep' },
     )
     if (actor.userId === null)
       throw new GridError(
