@@ -48,6 +48,7 @@ try:
 except Exception as error:
     print("REFUSED", type(error).__name__, error)
     sys.exit()
+said["lastStep"] = run.lastHistoryStep
 rows = run.history(samples=100, pandas=False)
 said["sampled"] = [len(rows), rows[0]["_step"], max(row["_step"] for row in rows) > 2400]
 said["all"] = len(run.history(samples=5000, pandas=False))
@@ -68,7 +69,6 @@ keys = run.history_keys if hasattr(run, "history_keys") else run.historyKeys
 said["historyKeys"] = [keys["lastStep"], sorted(key for key in keys["keys"] if not key.startswith("_")), keys["keys"]["acc"]["typeCounts"][0]["count"]]
 events = run.history(stream="events", pandas=False)
 said["events"] = [len(events) > 0, any(key.startswith("system.") for key in events[0])]
-said["lastStep"] = run.lastHistoryStep
 if hasattr(run, "console_logs"):
     lines = list(run.console_logs(per_page=10))
     said["console"] = [[line.number for line in lines] == list(range(len(lines))), [line.content for line in lines if line.content.startswith("line ")] == [f"line {n}" for n in range(30)]]
@@ -82,11 +82,10 @@ if hasattr(even, "download_history_exports"):
     with tempfile.TemporaryDirectory() as folder:
         exported = even.download_history_exports(folder)
         said["exported"] = [sorted(path.name.split("_even_")[1] for path in exported.paths), exported.contains_live_data, all(path.read_bytes()[-4:] == b"PAR1" for path in exported.paths)]
-        try:
-            run.download_history_exports(folder)
-        except wandb.apis.public.IncompleteRunHistoryError:
-            said["incomplete"] = True
-        said["noFiles"] = run.download_history_exports(folder, require_complete_history=False).paths == []
+        # Rows that differ come as a table with holes, and are scanned as what was logged all the same.
+        exported = run.download_history_exports(folder)
+        said["sparse"] = [len(exported.paths), exported.contains_live_data, exported.errors or None]
+        said["scanAgain"] = [len(list(run.scan_history())), [row["acc"] for row in run.scan_history(keys=["acc"], max_step=25)], list(run.scan_history(keys=["only_a", "only_b"]))]
 print("SAID " + json.dumps(said))
 `
 
@@ -162,11 +161,11 @@ const expected = {
 
 const expectedConsole = { console: [true, true], stderr: ['error'], tail: true }
 
-/** Rows that are all alike come as files, one more for each time the run was continued; others as rows. */
+/** Rows that are all alike come as files, one more for each time the run was continued; others as a table with holes. */
 const expectedExports = {
   exported: [['0.runhistory.parquet', '1.runhistory.parquet'], false, true],
-  incomplete: true,
-  noFiles: true,
+  sparse: [1, false, null],
+  scanAgain: [2501, [0, 10, 20], []],
 }
 
 /** Before 0.28 the client asked for rows up to and including `max_step` when keys were named. */

@@ -3,8 +3,9 @@
  * experiment was continued, what came new goes into a further file and the earlier ones stay as they are, for clients
  * keep copies under their number.
  *
- * Only histories of which every row has the same keys, and plain values, are exported: readers of a table cannot tell a
- * key that was not logged from one that was logged empty. Others are read line by line.
+ * Clients read rows from these files instead of asking for them, and cannot tell a key that was not logged from one
+ * that was logged empty. So `exportedHistory` gives files only where every row has the same keys and plain values.
+ * Whoever wants files and no rows gets them for every history from `exportedTable`, with holes.
  */
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
@@ -12,6 +13,7 @@ import { parquetWriteBuffer } from 'hyparquet-writer'
 import type { Actor } from '../actor.ts'
 import { mediaTypeOf } from '../lib/media-type.ts'
 import { readerOf } from '../lib/signed.ts'
+import { createColumns, type SparseColumn } from '../lib/sparse-rows.ts'
 import { type Column, createUniformRows } from '../lib/uniform-rows.ts'
 import type { Parts } from './deps.ts'
 import { isEnded } from './experiment.ts'
@@ -23,6 +25,9 @@ const cellsMax = 20_000_000
 const linesAtOnce = 1000
 /** Experiments of which it is remembered that they cannot be exported. */
 const refusedMax = 1000
+/** Of a table with holes: 100 files of two million. What is more is read as rows. */
+const tableCellsMax = 200_000_000
+const tableColumnsMax = 20_000
 
 /** A stored file: it holds lines `[from, to)`. */
 type Part = { blobKey: string; to: number; keysHash: string }
@@ -75,6 +80,89 @@ export function createExport({ metrics, blobs, signed }: Pick<Parts, 'metrics' |
     return parts
   }
 
+  const tables = new Map<string, Promise<string[] | undefined>>()
+
+  /**
+   * Urls of files that together hold the history up to now, whatever is in it: a column for every flattened key, empty
+   * where a row has none (see `sparse-rows.ts`). One file's rows are in memory at a time. Files of an earlier state are
+   * replaced.
+   *
+   * @returns undefined when there is nothing, or too much.
+   */
+  async function exportedTable(actor: Actor, run: StoredExperiment): Promise<string[] | undefined> {
+    if (run.historyLines === 0) return undefined
+    const key = `${run.id} ${run.historyLines}`
+    const made = tables.get(key) ?? ensureTable(run)
+    tables.set(key, made)
+    try {
+      return (await made)?.map((blobKey) => urlOf(actor, run, { blobKey }))
+    } finally {
+      tables.delete(key)
+    }
+  }
+
+  async function ensureTable(run: StoredExperiment): Promise<string[] | undefined> {
+    // Lines that were replaced, or that another branch gave, change the table without changing their number.
+    const state = createHash('sha256')
+      .update(JSON.stringify([run.historyLines, run.rewritten ? run.updatedAt : null, run.branchedFrom]))
+      .digest('hex')
+      .slice(0, 16)
+    const stored: string[] = []
+    for await (const { key } of blobs.list(`${prefixOf(run)}table-`)) stored.push(key)
+    const fresh = stored.filter((key) => key.includes(`table-${state}-`)).toSorted()
+    const [, files] = /-of-(\d+)\.parquet$/.exec(fresh[0] ?? '') ?? []
+    if (files !== undefined && fresh.length === Number(files)) return fresh
+
+    const columns = createColumns()
+    let rows = 0
+    for await (const lines of linesOf(run)) {
+      for (const { raw } of lines) columns.see(raw)
+      rows += lines.length
+      if (columns.count > tableColumnsMax || rows * columns.count > tableCellsMax) return undefined
+    }
+    const rowsPerFile = Math.max(1, Math.ceil(cellsPerFile / columns.count))
+    const count = Math.max(1, Math.ceil(rows / rowsPerFile))
+    const made: string[] = []
+    let table = columns.rows()
+    let held = 0
+    const write = async () => {
+      const number = String(made.length).padStart(4, '0')
+      const blobKey = `${prefixOf(run)}table-${state}-${number}-of-${count}.parquet`
+      await blobs.put(blobKey, Readable.from([tableOf(table.columns())]))
+      made.push(blobKey)
+      table = columns.rows()
+      held = 0
+    }
+    for await (const lines of linesOf(run)) {
+      for (const { raw, step } of lines) {
+        // What came between the two looks belongs to the next table.
+        if (made.length * rowsPerFile + held === rows) break
+        table.add(raw, step)
+        held += 1
+        if (held === rowsPerFile) await write()
+      }
+    }
+    if (held > 0) await write()
+    await blobs.remove(stored.filter((key) => !made.includes(key)))
+    return made
+  }
+
+  async function* linesOf(run: StoredExperiment) {
+    for (let lineFrom = 0; lineFrom < run.historyLines;) {
+      const lines = await metrics.scan({
+        experimentId: run.id,
+        stream: 'history',
+        lineFrom,
+        limit: linesAtOnce,
+        rewritten: run.rewritten,
+      })
+      const wanted = lines.filter(({ line }) => line < run.historyLines)
+      if (wanted.length === 0) return
+      yield wanted
+      lineFrom = wanted.at(-1)!.line + 1
+    }
+  }
+
   async function storedParts(run: StoredExperiment): Promise<Part[]> {
     const parts: Part[] = []
     for await (const { key } of blobs.list(prefixOf(run))) {
@@ -107,7 +195,11 @@ export function createExport({ metrics, blobs, signed }: Pick<Parts, 'metrics' |
       : undefined
   }
 
-  function urlOf(actor: Actor, { id, teamId }: StoredExperiment, { blobKey }: Part): string {
+  function urlOf(
+    actor: Actor,
+    { id, teamId }: StoredExperiment,
+    { blobKey }: Pick<Part, 'blobKey'>,
+  ): string {
     const fileName = blobKey.split('/').at(-1)!
     return (
       actor.origin +
@@ -124,7 +216,7 @@ export function createExport({ metrics, blobs, signed }: Pick<Parts, 'metrics' |
     )
   }
 
-  return { exportedHistory }
+  return { exportedHistory, exportedTable }
 }
 
 /** Below the files of the experiment, so that it goes with them. */
@@ -147,6 +239,15 @@ function parquetOf(columns: Column[]): Buffer {
         nullable: false,
         data: type === 'INT64' ? values.map(BigInt) : values,
       })),
+    }),
+  )
+}
+
+function tableOf(columns: SparseColumn[]): Buffer {
+  return Buffer.from(
+    parquetWriteBuffer({
+      createdBy: 'teamgrid',
+      columnData: columns.map(({ name, type, values }) => ({ name, type, nullable: true, data: values })),
     }),
   )
 }

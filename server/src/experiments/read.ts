@@ -411,6 +411,33 @@ export function createReader(
     return { historyTail: history.map((line) => line.raw), systemTail: system.map((line) => line.raw) }
   }
 
+  /** The newest raw line of each experiment that has one, by id. */
+  async function newestOfEach(found: StoredExperiment[], stream: Stream): Promise<Map<string, string>> {
+    const linesOf = (each: StoredExperiment) => (stream === 'history' ? each.historyLines : each.systemLines)
+    const logged = found.filter((each) => linesOf(each) > 0)
+    const newest = await metrics.lineOfEach({
+      lines: logged.map((each) => ({ experimentId: each.id, line: linesOf(each) - 1 })),
+      stream,
+    })
+    // A number is claimed before its line is stored; until then the line before it is the newest.
+    for (const { id } of logged) {
+      if (newest.has(id)) continue
+      const [line] = await metrics.latest({ experimentId: id, stream, limit: 1 })
+      if (line) newest.set(id, line.raw)
+    }
+    return newest
+  }
+
+  /** The keys of each experiment by itself, by id. */
+  async function keysOfEach(
+    actor: Actor,
+    found: StoredExperiment[],
+    stream: Stream,
+  ): Promise<Map<string, KeyInfo[]>> {
+    for (const each of found) await access.allowed(actor, 'metric:read', each)
+    return await metrics.keysOfEach({ experimentIds: found.map(({ id }) => id), stream })
+  }
+
   /** Raw lines by step, for readers that replay them. */
   function history(
     { id, rewritten }: StoredExperiment,
@@ -462,6 +489,8 @@ export function createReader(
     console: consoleOf,
     alerts,
     tails,
+    newestOfEach,
+    keysOfEach,
     history,
     pickLines,
     linesAt,

@@ -33,6 +33,8 @@ export type WandbContext = {
   actor: Actor
   /** The caller is one of several processes that write one run (`mode="shared"`). */
   shared: boolean
+  /** What the client calls the operation. */
+  operationName?: string | undefined
 }
 
 // Parents differ by type and arguments are checked by the schema, so a resolver declares narrower ones at its place.
@@ -114,7 +116,7 @@ export function createExecutor(schema: GraphQLSchema, log: Log): Executor {
       schema,
       // Only the first operation of a document is meant when none is named.
       document: { ...prepared.document, definitions: onlyOperation(prepared.document, operation) },
-      contextValue: context,
+      contextValue: { ...context, operationName: operation.name?.value } satisfies WandbContext,
       variableValues: variables,
     })
     if (!result.errors?.length) return answer(200, { data: result.data })

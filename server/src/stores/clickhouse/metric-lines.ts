@@ -7,7 +7,7 @@ type LineRow = [line: number, step: number, raw: string]
 
 export function createLineReader(
   ask: Ask,
-): Pick<MetricStore, 'scan' | 'latest' | 'keys' | 'objects' | 'console'> {
+): Pick<MetricStore, 'scan' | 'latest' | 'lineOfEach' | 'keys' | 'keysOfEach' | 'objects' | 'console'> {
   return {
     async scan({ experimentId, stream, stepFrom, stepTo, lineFrom, limit, rewritten }) {
       const { bind, params } = createBinder()
@@ -44,40 +44,55 @@ export function createLineReader(
       const { bind, params } = createBinder()
       const ids = bind(experimentIds, 'Array(UUID)')
       const ofStream = stream === undefined ? '' : `AND stream = ${bind(stream, 'String')}`
-      type Row = [
-        key: string,
-        stream: KeyInfo['stream'],
-        kind: KeyInfo['kind'],
-        type: string,
-        count: number,
-        step: number,
-        line: number,
-        value: number | string,
-      ]
-      const rows = await ask<Row>(
+      const rows = await ask<KeyRow>(
         `SELECT key, stream, kind, argMax(type, newest), sum(lines_count), max(step), max(line), argMax(number, newest)
-         FROM
-         (
-           SELECT experiment, stream, kind, key, groupBitmapMerge(lines) AS lines_count,
-                  bitmapMax(groupBitmapMergeState(lines)) AS line, argMaxMerge(last_step) AS step,
-                  argMaxMerge(last_number) AS number, argMaxMerge(last_type) AS type, (line, experiment) AS newest
-           FROM keys WHERE experiment IN ${ids} ${ofStream}
-           GROUP BY experiment, stream, kind, key
-         )
+         FROM (${ofKeys(`experiment IN ${ids} ${ofStream}`)})
          GROUP BY stream, kind, key
          ORDER BY stream, key, kind`,
         params,
       )
-      return rows.map(([key, ofStream, kind, type, count, lastStep, lastLine, value]) => ({
-        key,
-        stream: ofStream,
-        kind,
-        type,
-        count,
-        lastStep,
-        lastLine,
-        lastNumber: kind === 'number' ? readNumber(value) : null,
-      }))
+      return rows.map(keyInfoOf)
+    },
+
+    async keysOfEach({ experimentIds, stream }) {
+      const { bind, params } = createBinder()
+      const where = `experiment IN ${bind(experimentIds, 'Array(UUID)')} AND stream = ${bind(stream, 'String')}`
+      const rows =
+        experimentIds.length === 0
+          ? []
+          : await ask<[...KeyRow, experimentId: string]>(
+              `SELECT key, stream, kind, type, lines_count, step, line, number, toString(experiment)
+               FROM (${ofKeys(where)}) ORDER BY experiment, key, kind`,
+              params,
+            )
+      const found = new Map<string, KeyInfo[]>(experimentIds.map((id) => [id, []]))
+      for (const [key, ofStream, kind, type, count, step, line, value, id] of rows)
+        found.get(id)?.push(keyInfoOf([key, ofStream, kind, type, count, step, line, value]))
+      return found
+    },
+
+    async lineOfEach({ lines, stream }) {
+      if (lines.length === 0) return new Map()
+      const { bind, params } = createBinder()
+      const ids = bind(
+        lines.map(({ experimentId }) => experimentId),
+        'Array(UUID)',
+      )
+      const numbers = bind(
+        lines.map(({ line }) => line),
+        'Array(UInt32)',
+      )
+      // The whole key of the table, so that of a long experiment one block is read and no more.
+      const rows = await ask<[string, string]>(
+        `SELECT toString(experiment), argMax(raw, version) FROM lines
+         WHERE (experiment, stream, line) IN (
+           SELECT each.1, CAST(${bind(stream, 'String')}, 'Enum8(''history'' = 1, ''system'' = 2)'), each.2
+           FROM (SELECT arrayJoin(arrayZip(${ids}, ${numbers})) AS each)
+         )
+         GROUP BY experiment`,
+        params,
+      )
+      return new Map(rows)
     },
 
     async objects({ experimentId, keys, stepFrom, stepTo, limit }) {
@@ -154,6 +169,31 @@ export function createLineReader(
       return { lines: last ? lines.reverse() : lines, total }
     },
   }
+}
+
+type KeyRow = [
+  key: string,
+  stream: KeyInfo['stream'],
+  kind: KeyInfo['kind'],
+  type: string,
+  count: number,
+  step: number,
+  line: number,
+  value: number | string,
+]
+
+/** Each key of each experiment, its parts put together. */
+function ofKeys(where: string): string {
+  return `SELECT experiment, stream, kind, key, groupBitmapMerge(lines) AS lines_count,
+            bitmapMax(groupBitmapMergeState(lines)) AS line, argMaxMerge(last_step) AS step,
+            argMaxMerge(last_number) AS number, argMaxMerge(last_type) AS type, (line, experiment) AS newest
+          FROM keys WHERE ${where}
+          GROUP BY experiment, stream, kind, key`
+}
+
+function keyInfoOf([key, stream, kind, type, count, lastStep, lastLine, value]: KeyRow): KeyInfo {
+  const lastNumber = kind === 'number' ? readNumber(value) : null
+  return { key, stream, kind, type, count, lastStep, lastLine, lastNumber }
 }
 
 /**

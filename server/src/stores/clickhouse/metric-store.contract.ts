@@ -515,6 +515,32 @@ export function metricStoreContract(name: string, open: () => Promise<MetricStor
       expect((await find(newId(), null)).total).toBe(0)
     })
 
+    test('what is asked of several experiments at once is told of each by itself', async () => {
+      const [one, two, none] = [newId(), newId(), newId()]
+      await store.append({ lines: range(5).map((n) => line(one, n, { loss: n, up: n })) })
+      await store.append({ lines: range(3).map((n) => line(two, n, { loss: 10 + n })) })
+      await store.append({ lines: [{ ...line(two, 2, { loss: 7 }), raw: 'replaced' }] })
+      const lines = [one, two, none].map((experimentId) => ({ experimentId, line: 2 }))
+      const found = await store.lineOfEach({ lines, stream: 'history' })
+      const [, , third] = await store.scan({
+        experimentId: one,
+        stream: 'history',
+        limit: 9,
+        rewritten: false,
+      })
+      expect([...found].toSorted()).toEqual(
+        [
+          [one, third!.raw],
+          [two, 'replaced'],
+        ].toSorted(),
+      )
+      expect(await store.lineOfEach({ lines, stream: 'system' })).toEqual(new Map())
+      const keys = await store.keysOfEach({ experimentIds: [one, two, none], stream: 'history' })
+      for (const id of [one, two, none])
+        expect(keys.get(id)).toEqual(await store.keys({ experimentIds: [id], stream: 'history' }))
+      expect(keys.get(two)).toMatchObject([{ key: 'loss', count: 3, lastNumber: 7 }])
+    })
+
     test('a forgotten experiment is gone at once and its neighbours stay', async () => {
       const { projectId, ids } = await withFacts([{ name: 'gone' }, { name: 'stays' }])
       const [gone, stays] = ids as [string, string]

@@ -162,6 +162,13 @@ export interface MetricStore {
     stream: Stream
     limit: number
   }): Promise<{ line: number; step: number; raw: string }[]>
+  /** The raw text of one line of each experiment, by experiment; those whose line is not there are left out. */
+  lineOfEach(query: {
+    lines: { experimentId: string; line: number }[]
+    stream: Stream
+  }): Promise<Map<string, string>>
+  /** As `keys`, of each experiment by itself. */
+  keysOfEach(query: { experimentIds: string[]; stream: Stream }): Promise<Map<string, KeyInfo[]>>
   /** What was ever logged, by key, over one or several experiments (counts and newest per key are of all of them). */
   keys(query: { experimentIds: string[]; stream?: Stream }): Promise<KeyInfo[]>
   /** Media, tables, strings of one or several keys, by step, at most `limit`, evenly picked when there are more. */

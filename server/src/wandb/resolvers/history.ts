@@ -1,5 +1,5 @@
 /** What a run logged, read back: history, system metrics, console. The client wants raw lines, or rows of some keys. */
-import { GridError } from '@teamgrid/api'
+import { endedStates, GridError } from '@teamgrid/api'
 import type { Access } from '../../access.ts'
 import type { Actor } from '../../actor.ts'
 import type { Experiments } from '../../experiments/service.ts'
@@ -7,7 +7,9 @@ import type { StoredExperiment } from '../../experiments/types.ts'
 import { findFlattened } from '../../lib/flatten.ts'
 import { parseJsonObject } from '../../lib/tolerant-json.ts'
 import type { Stream } from '../../stores/clickhouse/metric-types.ts'
+import { createBatch } from '../batch.ts'
 import type { Resolvers, WandbContext } from '../graphql.ts'
+import { createScans } from '../scans.ts'
 import { parseObject } from '../words.ts'
 import { cursorOf, lengthOf, offsetOf, type PageArguments } from './connections.ts'
 
@@ -93,17 +95,31 @@ export function historyResolvers({
     return found
   }
 
-  /** All of it as files, or none; `liveData` says from which step on the client reads rows. */
-  async function parquetHistory(run: StoredExperiment, actor: Actor) {
-    const mayExport = await access.permits(actor, 'data:export', run)
-    const parquetUrls = mayExport ? await experiments.exportedHistory(actor, run) : undefined
-    if (parquetUrls !== undefined) return { parquetUrls, liveData: [] }
-    return { parquetUrls: [], liveData: run.historyLines === 0 ? [] : [{ _step: 0 }] }
+  const scans = createScans()
+
+  /** `liveData` says from which step on the client reads rows; that there is any, that the files are not all. */
+  async function parquetHistory(run: StoredExperiment, _args: object, { actor }: WandbContext) {
+    const rowsFrom = (step: number) => ({ parquetUrls: [], liveData: [{ _step: step }] })
+    const isScan = scans.take(actor, run)
+    if (run.historyLines === 0) return { parquetUrls: [], liveData: [] }
+    if (!(await access.permits(actor, 'data:export', run))) return rowsFrom(0)
+    const exact = await experiments.exportedHistory(actor, run)
+    if (exact !== undefined) return { parquetUrls: exact, liveData: [] }
+    const table = isScan ? undefined : await experiments.exportedTable(actor, run)
+    if (table === undefined) return rowsFrom(0)
+    if (endedStates.includes(run.state)) return { parquetUrls: table, liveData: [] }
+    // More may come at any moment.
+    const [newest] = await experiments.linesAt(run, 'history', [run.historyLines - 1])
+    return { parquetUrls: table, liveData: [{ _step: (newest?.step ?? run.historyLines - 1) + 1 }] }
   }
 
-  async function historyKeys(run: StoredExperiment, actor: Actor) {
-    const found = await experiments.keys(actor, { experimentIds: [run.id], stream: 'history' })
-    const [line] = (await experiments.tails(run)).historyTail
+  const keysOf = createBatch(({ actor }, runs: StoredExperiment[]) =>
+    experiments.keysOfEach(actor, runs, 'history'),
+  )
+  const newestOf = createBatch((_, runs: StoredExperiment[]) => experiments.newestOfEach(runs, 'history'))
+
+  async function historyKeys(run: StoredExperiment, context: WandbContext) {
+    const [found = [], line] = await Promise.all([keysOf(context, run), newestOf(context, run)])
     if (line === undefined) return null
     const last = parseJsonObject(line) ?? {}
     const keys = found.map(({ key, type, count }) => {
@@ -144,9 +160,12 @@ export function historyResolvers({
   }
 
   const metrics =
-    <Arguments>(read: (run: StoredExperiment, args: Arguments, actor: Actor) => unknown) =>
-    async (run: StoredExperiment, args: Arguments, { actor }: WandbContext) =>
-      read(await access.allowed(actor, 'metric:read', run), args, actor)
+    <Arguments>(read: (run: StoredExperiment, args: Arguments, context: WandbContext) => unknown) =>
+    async (run: StoredExperiment, args: Arguments, context: WandbContext) => {
+      const found = await access.allowed(context.actor, 'metric:read', run)
+      if (read !== (parquetHistory as unknown)) scans.note(context.actor, run, context.operationName)
+      return read(found, args, context)
+    }
 
   return {
     Run: {
@@ -155,9 +174,10 @@ export function historyResolvers({
       sampledHistory: metrics((run, { specs }: { specs: string[] }) =>
         Promise.all(specs.map((spec) => sampled(run, specOf(spec)))),
       ),
-      historyKeys: metrics((run, _args: object, actor) => historyKeys(run, actor)),
-      parquetHistory: metrics((run, _args: object, actor) => parquetHistory(run, actor)),
+      historyKeys: metrics((run, _args: object, context) => historyKeys(run, context)),
+      parquetHistory: metrics(parquetHistory),
       async logLines(run: StoredExperiment, args: LogArguments, { actor }) {
+        scans.note(actor, run, undefined)
         return logLines(await access.allowed(actor, 'log:read', run), args)
       },
     },

@@ -5,6 +5,8 @@ import type { Experiments } from '../../experiments/service.ts'
 import type { StoredExperiment } from '../../experiments/types.ts'
 import { isJsonObject } from '../../lib/tolerant-json.ts'
 import type { Teams } from '../../teams/service.ts'
+import type { Stream } from '../../stores/clickhouse/metric-types.ts'
+import { createBatch } from '../batch.ts'
 import type { Resolvers, WandbContext } from '../graphql.ts'
 import { runCondition, runSort } from '../run-filters.ts'
 import { storageId, wandbPart } from '../words.ts'
@@ -65,9 +67,16 @@ export function runResolvers({ experiments, teams }: Deps): Resolvers {
     return total
   }
 
-  const tail = (which: 'historyTail' | 'systemTail') => async (experiment: StoredExperiment) =>
+  const newest = {
+    history: createBatch((_, runs: StoredExperiment[]) => experiments.newestOfEach(runs, 'history')),
+    system: createBatch((_, runs: StoredExperiment[]) => experiments.newestOfEach(runs, 'system')),
+  }
+
+  const tail = (stream: Stream) => async (experiment: StoredExperiment, _: object, context: WandbContext) => {
+    const line = await newest[stream](context, experiment)
     // A list of lines, each JSON text itself, all of it in one string.
-    JSON.stringify((await experiments.tails(experiment))[which])
+    return JSON.stringify(line === undefined ? [] : [line])
+  }
 
   return {
     Project: {
@@ -94,8 +103,8 @@ export function runResolvers({ experiments, teams }: Deps): Resolvers {
       readOnly: () => false,
       config: ({ config }: StoredExperiment) => JSON.stringify(config),
       summaryMetrics: ({ summary }: StoredExperiment) => JSON.stringify(summary),
-      systemMetrics: async (experiment: StoredExperiment) =>
-        (await experiments.tails(experiment)).systemTail.at(-1) ?? '{}',
+      systemMetrics: async (experiment: StoredExperiment, _: object, context: WandbContext) =>
+        (await newest.system(context, experiment)) ?? '{}',
       wandbConfig: ({ config }: StoredExperiment, { keys }: { keys?: string[] | null }) =>
         JSON.stringify(pick(wandbPart(config), keys)),
       project: ({ teamId, projectName }: StoredExperiment) => teams.findProject(teamId, projectName),
@@ -103,8 +112,8 @@ export function runResolvers({ experiments, teams }: Deps): Resolvers {
       historyLineCount: ({ historyLines }: StoredExperiment) => historyLines,
       eventsLineCount: ({ systemLines }: StoredExperiment) => systemLines,
       logLineCount: ({ consoleLines }: StoredExperiment) => consoleLines,
-      historyTail: tail('historyTail'),
-      eventsTail: tail('systemTail'),
+      historyTail: tail('history'),
+      eventsTail: tail('system'),
       runInfo: runInfoOf,
     },
   }
