@@ -36,9 +36,9 @@ describe('the sentence', () => {
     expect(sentence(can(viewer, 'run:create', { ...team, makes: 'sweep' }, defaultPolicy))).toBe(
       'Warning: Your role (view-only) does not let you create a sweep in team vision. Ask a team admin (grace).',
     )
-    expect(sentence(can({ ...viewer, keyScope: 'user' }, 'experiment:create', team, defaultPolicy))).toContain(
-      'does not let you create an experiment in team vision. Sign in',
-    )
+    expect(
+      sentence(can({ ...viewer, keyScope: 'user' }, 'experiment:create', team, defaultPolicy)),
+    ).toContain('does not let you create an experiment in team vision. Sign in')
   })
   test('names the role when that is the reason', () => {
     expect(sentence(can(viewer, 'run:stop', named, defaultPolicy))).toBe(

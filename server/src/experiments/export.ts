@@ -195,11 +195,7 @@ export function createExport({ metrics, blobs, signed }: Pick<Parts, 'metrics' |
       : undefined
   }
 
-  function urlOf(
-    actor: Actor,
-    { id, teamId }: StoredExperiment,
-    { blobKey }: Pick<Part, 'blobKey'>,
-  ): string {
+  function urlOf(actor: Actor, { id, teamId }: StoredExperiment, { blobKey }: Pick<Part, 'blobKey'>): string {
     const fileName = blobKey.split('/').at(-1)!
     return (
       actor.origin +
