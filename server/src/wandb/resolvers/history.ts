@@ -1,7 +1,6 @@
 /** What a run logged, read back: history, system metrics, console. The client wants raw lines, or rows of some keys. */
 import { endedStates, GridError } from '@teamgrid/api'
 import type { Access } from '../../access.ts'
-import type { Actor } from '../../actor.ts'
 import type { Experiments } from '../../experiments/service.ts'
 import type { StoredExperiment } from '../../experiments/types.ts'
 import { findFlattened } from '../../lib/flatten.ts'
