@@ -87,6 +87,8 @@ describe('who may', () => {
       () => bench.sweeps.remove(team.viewer, ref),
     ])
       expect(await codeOf(act())).toBe('forbidden')
+    const made = bench.sweeps.create(team.viewer, { team: team.slug, project: 'digits', configText: grid([1]) })
+    await expect(made).rejects.toThrow(/does not let you create a sweep in /)
   })
 
   test('a team mate may lend a machine and stop a sweep, but not change or delete it, nor speak for another’s agent', async () => {
