@@ -17,6 +17,8 @@ export const environments = {
     'plotly==7.1.0',
     'soundfile==0.14.0',
     'pandas==3.1.1',
+    // What wandb.controller() decides with.
+    'sweeps==0.2.0',
   ],
   'wandb-0.28.2': ['wandb==0.28.2', 'numpy==2.4.6'],
   'wandb-0.25.1': ['wandb==0.25.1', 'numpy==2.4.6'],
