@@ -87,7 +87,11 @@ describe('who may', () => {
       () => bench.sweeps.remove(team.viewer, ref),
     ])
       expect(await codeOf(act())).toBe('forbidden')
-    const made = bench.sweeps.create(team.viewer, { team: team.slug, project: 'digits', configText: grid([1]) })
+    const made = bench.sweeps.create(team.viewer, {
+      team: team.slug,
+      project: 'digits',
+      configText: grid([1]),
+    })
     await expect(made).rejects.toThrow(/does not let you create a sweep in /)
   })
 
