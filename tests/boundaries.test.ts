@@ -15,6 +15,8 @@ const artifacts = 'server/src/artifacts/service.ts'
 const sweeps = 'server/src/sweeps/{service,types}.ts'
 const alerts = 'server/src/alerts/service.ts'
 const node = 'agent/src/index.ts'
+const compute = 'server/src/compute/service.ts'
+const datastores = 'server/src/datastores/service.ts'
 const reports = 'server/src/reports/service.ts'
 
 /** Each folder may import from itself and from what stands beside it. The longest name that fits counts. */
@@ -31,6 +33,7 @@ const mayImport: Record<string, string[]> = {
   'server/src/artifacts/': [...slice, experiments, teams],
   'server/src/sweeps/': [...slice, experiments, teams],
   'server/src/exports/': [...slice, experiments, teams],
+  'server/src/runs/': [...slice, compute, datastores, experiments, teams],
   'server/src/compute/': [...slice, node, teams],
   'server/src/experiments/': [...slice, teams],
   'server/src/datastores/': [...slice, teams],

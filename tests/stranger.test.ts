@@ -9,6 +9,8 @@ import { createHash } from 'node:crypto'
 import { contract, GridError, openEndpoints } from '@teamgrid/api'
 import { getNamedType, type GraphQLObjectType, isInterfaceType, isObjectType, isUnionType } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createFakeCluster } from '../server/src/compute/backends/fake.ts'
+import { localClusterId } from '../server/src/compute/clusters.ts'
 import { createSender } from '../server/src/datastores/testing.ts'
 import type { Actor } from '../server/src/actor.ts'
 import { randomText } from '../server/src/lib/ids.ts'
@@ -89,6 +91,8 @@ async function aWorld(): Promise<World> {
     kind: 'email',
     target: 'desk@example.org',
   })
+  app.compute.addBackend(localClusterId, createFakeCluster().open())
+  await team.admin.runs.submit({ ...aRun(team.slug), name: 'kept-run' })
   const report = await team.admin.reports.create({
     team: team.slug,
     project: 'secret',
@@ -186,6 +190,13 @@ const ownUpload = (input: Rule['input'], more: Partial<Record<Role, Outcome>> = 
   admin: 'ok',
   ...more,
 })
+const aRun = (slug: string) => ({
+  team: slug,
+  project: 'secret',
+  spec: { script: 'train.py', arguments: ['--lr', '[0.1, 0.01]'] },
+  code: null,
+})
+const ofRun = (w: World) => ({ team: w.team, run: 'kept-run' })
 const aReport = ({ reportId }: World) => ({ reportId })
 const someText = { title: 'T', description: '', spec: '{}', publish: true }
 const aCondition = { kind: 'state' as const, states: ['failed' as const] }
@@ -449,6 +460,16 @@ const rules: Record<string, Rule> = {
   'notifications.read': self(noInput, { service: 'forbidden' }),
   'notifications.preferences': self(noInput, { service: 'forbidden' }),
   'notifications.prefer': self(() => ({ preferences: {} }), { service: 'forbidden' }),
+  'runs.submit': maker((w) => aRun(w.team)),
+  'runs.list': inTeam((w) => ({ team: w.team })),
+  'runs.get': inTeam(ofRun),
+  'runs.find': inTeam((w) => ({ reference: 'kept-run', team: w.team })),
+  'runs.buildLog': inTeam((w) => ({ ...ofRun(w), number: 0 })),
+  'runs.stop': maker(ofRun, { service: 'forbidden' }),
+  'runs.archive': maker((w) => ({ ...ofRun(w), archived: false }), { service: 'forbidden' }),
+  'runs.delete': maker(ofRun, { member: 'policy_denied', service: 'forbidden' }),
+  'runs.code': maker((w) => ({ team: w.team, sha256: '0'.repeat(64) })),
+  'clusters.list': inTeam((w) => ({ team: w.team })),
   'sweeps.list': inTeam(where),
   'sweeps.create': maker((w) => ({ ...where(w), config: '{method: grid, parameters: {a: {value: 1}}}' })),
   'sweeps.get': inTeam(ofSweep),
@@ -492,6 +513,7 @@ describe('REST', () => {
 
   // The admin comes last, and deleting after everything else: it is the one who gets through.
   const last = [
+    'runs.delete',
     'artifacts.delete',
     'artifacts.deleteCollection',
     'artifacts.deleteMade',
@@ -542,6 +564,14 @@ describe('other routes', () => {
     'PUT /datastores/uploads/:uploadId/contents/:sha256Hex': 'key',
     'PUT /datastores/uploads/:uploadId/contents/:sha256Hex/parts/:start': 'key',
     'PUT /datastores/uploads/:uploadId/contents/:sha256Hex/joined': 'key',
+    'PUT /runs/code/:team/:sha256': 'key',
+    // Opens with a boot token, which is in the body.
+    'POST /agent/v1/bootstrap': 'key',
+    'POST /agent/v1/attempts/:attemptId/beat': 'key',
+    'PUT /agent/v1/attempts/:attemptId/streams/:name': 'key',
+    'GET /agent/v1/attempts/:attemptId/code': 'key',
+    'PUT /agent/v1/attempts/:attemptId/files/*': 'key',
+    'POST /agent/v1/attempts/:attemptId/exit': 'key',
   }
 
   test('a route without a rule fails', () => {

@@ -4,6 +4,7 @@ import { datastores } from './datastores.ts'
 import { alerts, notifications } from './alerts.ts'
 import { experiments } from './experiments.ts'
 import { organisation } from './organisation.ts'
+import { clusters, runs } from './runs.ts'
 import { sweeps } from './sweeps.ts'
 import { reports } from './reports.ts'
 import { usage } from './usage.ts'
@@ -27,6 +28,8 @@ export const contract = {
   notifications,
   reports,
   usage,
+  runs,
+  clusters,
 }
 
 export type Contract = typeof contract

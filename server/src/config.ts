@@ -30,9 +30,14 @@ export type Config = {
   trustedProxies: string[]
   /** What the environment fixes of single sign-on; the rest is the organisation's to set. */
   sso: Partial<SsoSettings>
+  /** Whether runs may go to the machine of the server, and what keeps them apart from it. */
+  local: LocalConfig
   /** Also make a team with live example experiments. */
   demo: boolean
 }
+
+/** `auto`: bubblewrap where it works, else this machine runs nothing. `none`: programs can read what the server can. */
+export type LocalConfig = { isolation: 'auto' | 'bwrap' | 'none' | 'off' }
 
 export type S3Config = {
   endpoint: string | null
@@ -72,6 +77,10 @@ Mail (without it, links are shown to be copied):
   SMTP_URL                     smtp://user:password@host:587, or smtps://…:465
   MAIL_FROM                    grid@example.org, or "Teamgrid <grid@example.org>"
 
+Runs on the machine of the server:
+  TEAMGRID_LOCAL               auto: in bubblewrap, where that works (the default); bwrap: or do not start;
+                               none: without anything that keeps them from the server's own files; off
+
 Behind a proxy on another machine, whose X-Forwarded-For, -Proto and -Host are to be believed:
   TEAMGRID_TRUSTED_PROXIES     loopback (the default), none, or addresses and networks such as loopback,10.0.3.7
 
@@ -102,6 +111,7 @@ export function readConfig(env: Environment, argv: string[]): Config {
     privateWebhooks: readPrivateAddresses(setting('TEAMGRID_PRIVATE_WEBHOOKS')),
     trustedProxies: readTrustedProxies(setting('TEAMGRID_TRUSTED_PROXIES')),
     sso: readSso(setting, url !== undefined),
+    local: { isolation: readLocal(setting('TEAMGRID_LOCAL')) },
     demo: options.demo,
   }
 }
@@ -183,6 +193,12 @@ function isProxy(given: string): boolean {
     bits === undefined ||
     (/^\d+$/.test(bits) && Number(bits) >= 1 && Number(bits) <= (family === 4 ? 32 : 128))
   )
+}
+
+function readLocal(given: string | undefined): LocalConfig['isolation'] {
+  const found = (['auto', 'bwrap', 'none', 'off'] as const).find((each) => each === (given ?? 'auto'))
+  if (found) return found
+  throw new GridError('invalid', `TEAMGRID_LOCAL is "${given}"; it must be auto, bwrap, none or off.`)
 }
 
 function readDatabaseUrl(given: string | undefined): string | null {

@@ -1,6 +1,9 @@
 import { join } from 'node:path'
 import { GridError } from '@teamgrid/api'
-import { configHelp, readConfig } from './config.ts'
+import { localClusterId } from './compute/clusters.ts'
+import { openLocalMachine, probeIsolation } from './compute/local-machine.ts'
+import type { Compute } from './compute/service.ts'
+import { type Config, configHelp, readConfig } from './config.ts'
 import { startDemo } from './demo/demo.ts'
 import { ensureInstance } from './instance.ts'
 import { systemClock } from './lib/clock.ts'
@@ -21,6 +24,8 @@ import { wire } from './wiring.ts'
 const sealMs = 1000
 /** How often abandoned artifacts, those whose time is over and stray files are cleared. */
 const artifactSweepMs = 30_000
+/** How often attempts are looked at. */
+const computeStepMs = 1000
 /** How often experiments without a sign of life are looked for. */
 const crashSweepMs = 30_000
 /** How often mail and alerts that wait for another try are looked for. */
@@ -60,29 +65,30 @@ async function start(): Promise<void> {
 
   const logError = (text: string, error: unknown) =>
     log.error(`${text}: ${error instanceof Error ? error.stack : String(error)}`)
-  const { app, alerts, artifacts, mailer, teams, experiments, sweeps, datastores, usage } = await wire(
-    {
-      db,
-      metrics,
-      blobs,
-      ready: async () => {
-        await postgres.ping()
-        await clickhouse.client.query({ query: 'SELECT 1' })
+  const { app, alerts, artifacts, compute, mailer, teams, experiments, sweeps, datastores, usage } =
+    await wire(
+      {
+        db,
+        metrics,
+        blobs,
+        ready: async () => {
+          await postgres.ping()
+          await clickhouse.client.query({ query: 'SELECT 1' })
+        },
       },
-    },
-    {
-      secret: await ensureInstance(db),
-      operatorToken: await ensureOperatorToken(config.dataDir),
-      publicUrl: config.publicUrlIsSet ? config.publicUrl : null,
-      sso: config.sso,
-      trustedProxies: config.trustedProxies,
-      mail: config.mail,
-      privateWebhooks: config.privateWebhooks,
-      linkOrigin: config.publicUrl,
-      clock: systemClock,
-      log: logError,
-    },
-  )
+      {
+        secret: await ensureInstance(db),
+        operatorToken: await ensureOperatorToken(config.dataDir),
+        publicUrl: config.publicUrlIsSet ? config.publicUrl : null,
+        sso: config.sso,
+        trustedProxies: config.trustedProxies,
+        mail: config.mail,
+        privateWebhooks: config.privateWebhooks,
+        linkOrigin: config.publicUrl,
+        clock: systemClock,
+        log: logError,
+      },
+    )
   closers.push(() => mailer.close())
   closers.push(() => app.close())
   const address = await app.listen({ host: config.host, port: config.port }).catch((error: unknown) => {
@@ -103,6 +109,9 @@ async function start(): Promise<void> {
       await working
     })
   }
+  await openThisMachine(config, compute, address, logError)
+  closers.push(() => compute.close())
+  every(computeStepMs, () => compute.step(), 'Looking after attempts failed')
   every(crashSweepMs, () => experiments.sweepCrashed(), 'Looking for crashed experiments failed')
   every(crashSweepMs, () => sweeps.tendSweeps(), 'Tending sweeps failed')
   every(artifactSweepMs, () => artifacts.sweep(), 'Clearing artifacts failed')
@@ -116,6 +125,31 @@ async function start(): Promise<void> {
   const demo = config.demo ? await startDemo({ teams, experiments, origin, log: logError }) : undefined
   if (demo) closers.push(demo.stop)
   welcome(origin, await teams.newSetupToken(), demo)
+}
+
+/** The server's own machine as a cluster, where that is wanted and safe. */
+async function openThisMachine(
+  config: Config,
+  compute: Compute,
+  address: string,
+  logError: (text: string, error: unknown) => void,
+): Promise<void> {
+  const wanted = config.local.isolation
+  if (wanted === 'off') return
+  const isolation = wanted === 'none' ? 'none' : await probeIsolation()
+  if (isolation === null) {
+    const why =
+      'Runs cannot be kept apart from this server: bubblewrap (bwrap) is missing, or may not be used here.'
+    if (wanted === 'bwrap')
+      throw new GridError('unavailable', why, { hint: 'Install it, or set TEAMGRID_LOCAL to none or off.' })
+    return log.info(`${why} This machine takes none; install it, or set TEAMGRID_LOCAL=none.`)
+  }
+  // Programs here reach us by the loopback address, whatever people call this server.
+  const url = new URL(address)
+  const host = url.hostname === '0.0.0.0' || url.hostname === '[::]' ? '127.0.0.1' : url.hostname
+  const origin = `http://${host}:${url.port}`
+  const { dataDir } = config
+  compute.addBackend(localClusterId, await openLocalMachine({ dataDir, origin, isolation, log: logError }))
 }
 
 type Demo = Awaited<ReturnType<typeof startDemo>>

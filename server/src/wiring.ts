@@ -9,6 +9,8 @@ import { artifactFileRoutes } from './artifacts/file-routes.ts'
 import { artifactRoutes } from './artifacts/routes.ts'
 import { createArtifacts } from './artifacts/service.ts'
 import { datastoreRoutes } from './datastores/routes.ts'
+import { agentRoutes } from './compute/agent-routes.ts'
+import { createCompute } from './compute/service.ts'
 import { createDatastores } from './datastores/service.ts'
 import { datastoreByteRoutes } from './datastores/byte-routes.ts'
 import { createEvents } from './events.ts'
@@ -20,6 +22,8 @@ import { createApp } from './http/app.ts'
 import { createAuthenticate } from './http/auth.ts'
 import { blobsEdge } from './http/blobs.ts'
 import type { Clock } from './lib/clock.ts'
+import { clusterRoutes, codeRoutes, runRoutes } from './runs/routes.ts'
+import { createRuns } from './runs/service.ts'
 import { reportRoutes } from './reports/routes.ts'
 import { createReports } from './reports/service.ts'
 import { createOutbound, type PrivateAddresses } from './lib/outbound.ts'
@@ -113,6 +117,21 @@ export async function wire(engines: Engines, options: WiringOptions) {
   const sweeps = createSweeps({ db, access, teams, experiments, events, deeds, clock })
   const artifacts = createArtifacts({ db, access, teams, experiments, blobs, signed, events, deeds, clock })
   const datastores = createDatastores({ db, access, teams, blobs, signed, events, deeds, clock })
+  const compute = createCompute({ db, access, teams, clock, log: options.log })
+  const runs = createRuns({
+    db,
+    access,
+    teams,
+    experiments,
+    datastores,
+    compute,
+    blobs,
+    sealed,
+    publicUrl,
+    events,
+    clock,
+    log: options.log,
+  })
   const alerts = createAlerts({
     db,
     access,
@@ -174,6 +193,8 @@ export async function wire(engines: Engines, options: WiringOptions) {
       notifications: notificationRoutes(alerts),
       reports: reportRoutes(reports),
       usage: usageRoutes(usage),
+      runs: runRoutes(runs),
+      clusters: clusterRoutes(compute),
     },
     authenticate,
     access,
@@ -198,6 +219,8 @@ export async function wire(engines: Engines, options: WiringOptions) {
       }),
       artifactFileRoutes({ artifacts, authenticate }),
       datastoreByteRoutes({ datastores, authenticate }),
+      agentRoutes({ compute, authenticate }),
+      codeRoutes({ runs, authenticate }),
       auditFileRoutes({ teams, authenticate }),
       exportRoutes({ exports, authenticate }),
       blobsEdge({
@@ -241,5 +264,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
     alerts,
     reports,
     usage,
+    compute,
+    runs,
   }
 }

@@ -4,6 +4,7 @@ import type { ExperimentsDeps, Parts } from './deps.ts'
 import { createExport } from './export.ts'
 import { createFactWriter } from './fact-writer.ts'
 import { createFiles } from './files.ts'
+import { createInRun } from './in-run.ts'
 import { createInSweep } from './in-sweep.ts'
 import { createLife } from './life.ts'
 import { createNews, createWatching } from './news.ts'
@@ -32,8 +33,11 @@ export function createExperiments(deps: ExperimentsDeps) {
   const { change, removeNamed, ...life } = createLife({ ...parts, purge, finishMoves: mover.finishMoves })
   const files = createFiles(parts)
   const { details, shown, ...reader } = createReader(parts, files)
+  const writer = createWriter(parts)
   return {
-    ...createWriter(parts),
+    ...writer,
+    /** For runs alone. */
+    inRun: createInRun(parts, writer.append),
     pointsOf,
     ...allWithDatabase(life),
     ...allWithDatabase(mover),

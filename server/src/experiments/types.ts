@@ -92,6 +92,8 @@ export type StreamChunk = {
   complete?: { exitCode: number }
   /** Several processes write one experiment: append in order of arrival, merge the summary by key. */
   sharedWriter?: string
+  /** It comes from the machine and not from the script: no sign of life, so that it begins and ends nothing. */
+  isAside?: boolean
 }
 
 export type StoredFile = {

@@ -86,6 +86,10 @@ export function createWriter(parts: Parts) {
 
   /** The experiment of that address, also one that moved away, if the actor may log to it. */
   async function findKnown(actor: Actor, input: UpsertExperiment, slug: string) {
+    // A job's script may name a project of its own; what it was started for is its experiment all the same.
+    const [, own] = /^experiment:(.+)$/.exec(actor.scope) ?? []
+    const started = own === undefined ? undefined : await findExperimentById(db, own)
+    if (started?.slug === slug && (await access.permits(actor, 'experiment:log', started))) return started
     const team = input.team ?? defaultTeamOf(actor)
     const found = await findSlimExperiment(db, { team, project: input.project ?? defaultProject, slug })
     return found && (await access.permits(actor, 'experiment:log', found)) ? found : undefined
@@ -292,7 +296,7 @@ export function createWriter(parts: Parts) {
       summary: chunk.summary,
       mergeSummary: chunk.sharedWriter !== undefined,
       preempting: chunk.preempting === true,
-      ends: chunk.complete !== undefined,
+      ends: chunk.complete !== undefined || chunk.isAside === true,
       now: clock.now(),
     }
   }

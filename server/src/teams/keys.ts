@@ -75,6 +75,7 @@ export function createKeys({ db, access, clock }: TeamsDeps) {
       .selectFrom('api_keys')
       .select((eb) => eb.fn.countAll<number>().as('count'))
       .where('user_id', '=', userId)
+      .where('scope', '=', 'user')
       .where('revoked_at', 'is', null)
       .executeTakeFirstOrThrow()
     if (Number(count) >= keysMax) {
@@ -110,6 +111,37 @@ export function createKeys({ db, access, clock }: TeamsDeps) {
     return { id, name, hint, start, createdAt: now.toISOString(), lastUsedAt: null, secret }
   }
 
+  /**
+   * A key that opens one experiment and nothing else, for the job that works on it. Its holder made the secret; here
+   * it is known by its hash alone. It stands in no list of its person's and dies with the job.
+   */
+  async function insertJobKey(
+    trx: Kysely<Database>,
+    job: { id: string; userId: string; experimentId: string; name: string; secretHash: string },
+  ): Promise<void> {
+    await trx
+      .insertInto('api_keys')
+      .values({
+        id: job.id,
+        user_id: job.userId,
+        name: job.name,
+        secret_hash: job.secretHash,
+        hint: '',
+        scope: `experiment:${job.experimentId}`,
+        created_at: clock.now(),
+      })
+      .execute()
+  }
+
+  async function revokeJobKey(trx: Kysely<Database>, id: string): Promise<void> {
+    await trx
+      .updateTable('api_keys')
+      .set({ revoked_at: clock.now() })
+      .where('id', '=', id)
+      .where('revoked_at', 'is', null)
+      .execute()
+  }
+
   async function revoke(actor: Actor, userId: string, keyId: string): Promise<void> {
     await db.transaction().execute((trx) => revokeIn(trx, actor, userId, keyId))
   }
@@ -132,7 +164,19 @@ export function createKeys({ db, access, clock }: TeamsDeps) {
     return user
   }
 
-  return { myKeys, createMyKey, revokeMyKey, keysOf, createKeyOf, revokeKeyOf, insertKey, revoke, revokeIn }
+  return {
+    myKeys,
+    createMyKey,
+    revokeMyKey,
+    keysOf,
+    createKeyOf,
+    revokeKeyOf,
+    insertKey,
+    revoke,
+    revokeIn,
+    insertJobKey,
+    revokeJobKey,
+  }
 }
 
 /** Its prefix, if it has one, and four characters: 180 bits stay secret. */

@@ -30,6 +30,8 @@ export type LocalBackendOptions = {
   /** The path of `grid-exec`. */
   gridExec: string
   delivery: Delivery
+  /** What this machine's agent has to know. */
+  nodeEnv?: Record<string, string>
   /** Absent: what the machine has. */
   slots?: Slots
   log: (text: string, error: unknown) => void
@@ -85,6 +87,7 @@ export async function openLocalBackend(options: LocalBackendOptions): Promise<Ba
 
   async function adopt(): Promise<void> {
     for (const ref of await readdir(root)) {
+      if (ref.startsWith('.')) continue
       const text = await note(ref, attemptFiles.spec)
       const queued = await note(ref, 'queued')
       // Without its number in the queue it was not submitted to the end, and will be again.
@@ -129,6 +132,12 @@ export async function openLocalBackend(options: LocalBackendOptions): Promise<Ba
     each.seen = (await isNoted(ref, 'stopping')) ? 'stopping' : 'running'
   }
 
+  /** What preparing said when it gave up, in a sentence for people. */
+  async function failureOf(each: Held): Promise<void> {
+    const failure = (await note(each.ref, attemptFiles.failure)).trim()
+    if (failure) each.reason = failure
+  }
+
   async function exitOf(ref: Ref, code: number, stopRequested: boolean, at?: Date): Promise<Exit> {
     const cause = (await isNoted(ref, 'oom'))
       ? 'oom'
@@ -144,6 +153,7 @@ export async function openLocalBackend(options: LocalBackendOptions): Promise<Ba
   async function ended(each: Held, exit: Exit): Promise<void> {
     if (each.child !== undefined) signal(-each.child, 'SIGKILL')
     for (const pid of await processesWith(`GRID_EXEC_REF=${each.ref}`)) signal(pid, 'SIGKILL')
+    await failureOf(each)
     each.exit = exit
     each.seen = 'exited'
     each.taken = null
@@ -223,6 +233,7 @@ export async function openLocalBackend(options: LocalBackendOptions): Promise<Ba
         NVIDIA_VISIBLE_DEVICES: gpus || 'none',
         OMP_NUM_THREADS: String(taken.cpus),
         MKL_NUM_THREADS: String(taken.cpus),
+        ...options.nodeEnv,
       },
     })
     child.on('error', (error) => {

@@ -64,6 +64,13 @@ export type Database = {
   usage_hours: UsageHourTable
   spending_rules: SpendingRuleTable
   budgets: BudgetTable
+  clusters: ClusterTable
+  code_archives: CodeArchiveTable
+  runs: RunTable
+  run_experiments: RunExperimentTable
+  attempts: AttemptTable
+  attempt_streams: AttemptStreamTable
+  attempt_lines: AttemptLineTable
   sweeps: SweepTable
   sweep_agents: SweepAgentTable
   sweep_trials: SweepTrialTable
@@ -828,4 +835,121 @@ type BudgetTable = {
   told_percent: Generated<number>
   created_by: string | null
   created_at: Instant
+}
+
+type ClusterTable = {
+  id: string
+  team_id: string | null
+  name: string
+  kind: 'local' | 'slurm'
+  settings: Json<Record<string, unknown>>
+  sealed_secrets: string | null
+  created_by: string | null
+  created_at: Instant
+  deleted_at: InstantOrNull
+}
+
+type CodeArchiveTable = {
+  team_id: string
+  sha256: string
+  size_bytes: number
+  blob_key: string
+  created_by: string | null
+  created_at: Instant
+}
+
+type RunTable = {
+  id: string
+  project_id: string
+  team_id: string
+  name: string
+  description: Generated<string>
+  spec: Json<Record<string, unknown>>
+  sealed_environment: string | null
+  environment_names: Generated<string[]>
+  code_sha256: string | null
+  git: JsonOrNull<Record<string, unknown>>
+  datastores: Json<unknown[]>
+  warnings: Json<string[]>
+  cluster_id: string
+  cloned_from: string | null
+  created_by: string
+  via_user_id: string | null
+  created_at: Instant
+  archived_at: InstantOrNull
+  deleted_at: InstantOrNull
+}
+
+type RunExperimentTable = {
+  run_id: string
+  number: number
+  experiment_id: string
+  arguments: Json<string[]>
+  parameters: Json<Record<string, string>>
+}
+
+export type AttemptStateColumn =
+  | 'created'
+  | 'submitting'
+  | 'queued'
+  | 'starting'
+  | 'building'
+  | 'running'
+  | 'stopping'
+  | 'syncing'
+  | 'succeeded'
+  | 'failed'
+  | 'stopped'
+  | 'timeout'
+  | 'oom'
+  | 'preempted'
+  | 'lost'
+  | 'rejected'
+
+type AttemptTable = {
+  id: string
+  kind: 'experiment' | 'session' | 'service'
+  owner_id: string
+  team_id: string
+  user_id: string
+  cluster_id: string
+  number: number
+  state: AttemptStateColumn
+  message: Generated<string>
+  spec: Json<Record<string, unknown>>
+  ref: string | null
+  node: string | null
+  boot_hash: string | null
+  token_hash: string | null
+  key_id: string | null
+  created_at: Instant
+  submitted_at: InstantOrNull
+  started_at: InstantOrNull
+  running_at: InstantOrNull
+  ended_at: InstantOrNull
+  heartbeat_at: InstantOrNull
+  stop_requested_at: InstantOrNull
+  stop_sent_at: InstantOrNull
+  kill_sent_at: InstantOrNull
+  absent_count: Generated<number>
+  exit_code: number | null
+  reported: JsonOrNull<Record<string, unknown>>
+  reported_at: InstantOrNull
+  forgotten_at: InstantOrNull
+}
+
+type AttemptStreamTable = {
+  attempt_id: string
+  name: string
+  size_bytes: Generated<number>
+  next_line: Generated<number>
+  rest: Generated<Buffer>
+  is_complete: Generated<boolean>
+}
+
+type AttemptLineTable = {
+  attempt_id: string
+  number: number
+  at: Instant
+  text: string
 }
