@@ -212,6 +212,8 @@ export const runs = {
         name: RunName.optional(),
         description: z.string().max(100_000).default(''),
         spec: RunSpec,
+        /** Of each experiment. */
+        tags: z.array(z.string().max(200)).max(100).default([]),
         /** Sealed where it rests, and shown to nobody. */
         environment: EnvironmentVariables.default({}),
         code: z.object({ sha256: z.string().regex(/^[0-9a-f]{64}$/) }).nullable(),

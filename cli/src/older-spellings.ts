@@ -2,10 +2,17 @@
  * Grid lived through three generations of command line, and people's scripts remember all of them. What was renamed is
  * rewritten here before anything is parsed, so that the commands themselves know only the names of today.
  */
+import { separateRun } from './run-flags.ts'
+
 export type Rewritten = { argv: string[]; warnings: string[] }
 
 /** Commands that are just another name; they need no word of warning. */
-const silent: Record<string, string> = { teams: 'team', datastores: 'datastore', summary: 'status' }
+const silent: Record<string, string> = {
+  teams: 'team',
+  datastores: 'datastore',
+  summary: 'status',
+  train: 'run',
+}
 
 type FlagRule = { now: string | null; takesValue: boolean; note?: string; silently?: boolean }
 
@@ -51,6 +58,10 @@ export function rewriteOlderSpellings(argv: readonly string[]): Rewritten {
   }
   if (at >= result.length) return { argv: result, warnings }
   result[at] = silent[result[at]!] ?? result[at]!
+  if (result[at] === 'run') {
+    const { argv: rest, warnings: about } = separateRun(result.slice(at + 1))
+    return { argv: [...result.slice(0, at + 1), ...rest], warnings: about }
+  }
   const rules = flags[result[at]!] ?? {}
   for (let index = at + 1; index < result.length; index += 1) {
     const argument = result[index]!

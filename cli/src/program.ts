@@ -10,6 +10,8 @@ import { addLogin } from './commands/login.ts'
 import { addLogs } from './commands/logs.ts'
 import { addExport } from './commands/export.ts'
 import { addMove } from './commands/move.ts'
+import { addClusters } from './commands/clusters.ts'
+import { addRun } from './commands/run.ts'
 import { addReproduce } from './commands/reproduce.ts'
 import { addStatus } from './commands/status.ts'
 import { addStop } from './commands/stop.ts'
@@ -37,6 +39,7 @@ export async function runGrid(io: Io, argv: readonly string[]): Promise<number> 
   addLogin(program, io)
   addUser(program, io)
   addTeam(program, io)
+  addRun(program, io)
   addStatus(program, io)
   addHistory(program, io)
   addAlerts(program, io)
@@ -45,6 +48,7 @@ export async function runGrid(io: Io, argv: readonly string[]): Promise<number> 
   addReproduce(program, io)
   addDatastore(program, io)
   addMove(program, io)
+  addClusters(program, io)
   addExport(program, io)
   addStop(program, io)
   addSweep(program, io)

@@ -41,12 +41,10 @@ export function addLogs(program: Command, io: Io): void {
     .action(handle(io, showLogs))
 }
 
-async function showLogs(context: Context, ref: string, options: LogOptions): Promise<void> {
+export async function showLogs(context: Context, ref: string, options: LogOptions): Promise<void> {
   const oldest = options.since === undefined ? null : since(options.since, context.io.now())
   const { experiments } = await resolve(context, ref, options.team)
-  if (options.showBuildLogs) {
-    context.warn('there is no build log: its script was started without one')
-  }
+  if (options.showBuildLogs) for (const each of experiments) await showBuildLog(context, each)
   const wanted = (line: ConsoleLine) =>
     (!options.stderr || line.level === 'error') &&
     (oldest === null || (line.time !== null && new Date(line.time) >= oldest))
@@ -68,6 +66,26 @@ async function showLogs(context: Context, ref: string, options: LogOptions): Pro
     }
   }
   printers.end()
+}
+
+/** How an experiment was prepared, and what its machine had to say about its end. */
+async function showBuildLog(context: Context, experiment: Experiment): Promise<void> {
+  const { client } = await context.connection()
+  const [, run, number] = /^(.+)-exp(\d+)$/.exec(experiment.slug) ?? []
+  const found =
+    run === undefined
+      ? undefined
+      : await client.runs
+          .buildLog({ team: experiment.team, run, number: Number(number) })
+          .catch((error: unknown) => {
+            if (error instanceof GridError && error.code === 'not_found') return undefined
+            throw error
+          })
+  if (found === undefined)
+    return context.warn(`${shown(experiment.name)} has no build log: its script was started without one`)
+  if (context.json) return
+  const color = wantsColor(context.io, context.io.stdout)
+  for (const { at, text } of found.lines) context.io.stdout.write(logLine('build', { time: at, text }, color))
 }
 
 type Print = (experiment: Experiment, lines: readonly ConsoleLine[]) => void

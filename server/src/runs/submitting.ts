@@ -104,6 +104,7 @@ export function createSubmitting(
               jobType: 'experiment',
               program: spec.script,
               config: configOf(each.parameters),
+              ...(input.tags?.length ? { tags: input.tags } : {}),
               ...(input.git?.commit ? { commit: input.git.commit } : {}),
               ...(input.git?.remote ? { repo: input.git.remote } : {}),
             },
