@@ -12,8 +12,8 @@ export type Environment = {
   /** To be put before everything else in PATH; null for the node's own Python. */
   path: string | null
   folder: string | null
-  /** The interpreter's own home, which a sandbox has to show. */
-  python: string | null
+  /** Where the interpreter and its packages are, which a sandbox has to show. */
+  python: string[]
 }
 
 type Wanted = { kind: 'pip' | 'pyproject' | 'conda'; file: string; inheritSite?: boolean } | null
@@ -26,8 +26,10 @@ export async function ensureEnvironment(
   wanted: Wanted,
   { work, cache, log, say }: Place,
 ): Promise<Environment> {
-  const python = await findPython()
-  if (wanted === null) return { path: null, folder: null, python }
+  const found = await findPython()
+  const python = found?.executable ?? null
+  const shown = found ? [found.executable, found.prefix] : []
+  if (wanted === null) return { path: null, folder: null, python: shown }
   if (wanted.kind === 'conda') {
     throw new CannotPrepare(
       `${wanted.file} needs conda or micromamba, which this machine does not have. Bring a requirements.txt instead, or name one with --dependency_file.`,
@@ -48,7 +50,7 @@ export async function ensureEnvironment(
     .digest('hex')
     .slice(0, 32)
   const folder = join(cache, 'envs', key)
-  const ready = { path: join(folder, 'bin'), folder, python }
+  const ready = { path: join(folder, 'bin'), folder, python: shown }
   if (existsSync(join(folder, '.ok'))) {
     await say(`The environment of ${wanted.file} is there already (${key.slice(0, 12)}).`)
     return ready
@@ -78,12 +80,18 @@ export async function ensureEnvironment(
   return ready
 }
 
-async function findPython(): Promise<string | null> {
+/** The interpreter below any virtual environment, and the folder of the one that is used without any. */
+async function findPython(): Promise<{ executable: string; prefix: string } | null> {
   const { code, output } = await run(
-    ['python3', '-c', 'import sys; print(getattr(sys, "_base_executable", sys.executable))'],
+    [
+      'python3',
+      '-c',
+      'import sys; print(getattr(sys, "_base_executable", sys.executable)); print(sys.prefix)',
+    ],
     '/',
   ).catch(() => ({ code: 1, output: '' }))
-  return code === 0 && existsSync(output.trim()) ? output.trim() : null
+  const [executable = '', prefix = ''] = output.split('\n')
+  return code === 0 && existsSync(executable) && existsSync(prefix) ? { executable, prefix } : null
 }
 
 /** The text with that of every file it names by `-r` or `-c`: a change in any of them is a change. */

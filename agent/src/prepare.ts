@@ -62,7 +62,7 @@ export async function prepare(folder: string): Promise<void> {
       folder,
       isolation: process.env['GRID_ISOLATION'] === 'bwrap' ? 'bwrap' : 'none',
       hidden: (process.env['GRID_HIDDEN'] ?? '').split(':').filter(Boolean),
-      readable: [environment.folder, environment.python].filter((each) => each !== null),
+      readable: [...(environment.folder === null ? [] : [environment.folder]), ...environment.python],
       datastores: [],
     }
     const env = environmentOf(spec, boot, environment.path, sandbox, folder)
