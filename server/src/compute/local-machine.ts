@@ -49,7 +49,7 @@ export async function openLocalMachine(options: {
   log: (text: string, error: unknown) => void
 }): Promise<Backend> {
   const dataDir = resolve(options.dataDir)
-  const root = join(dataDir, 'attempts')
+  const root = join(dataDir, 'compute_attempts')
   const cache = join(dataDir, 'cache')
   await mkdir(root, { recursive: true, mode: 0o700 })
   await mkdir(cache, { recursive: true, mode: 0o700 })

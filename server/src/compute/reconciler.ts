@@ -172,7 +172,7 @@ export function createReconciler(deps: ReconcilerDeps) {
   /** What ended a while ago leaves its backend: the node's agent has had time to see that it is over. */
   async function forget(): Promise<void> {
     const rows = await db
-      .selectFrom('attempts')
+      .selectFrom('compute_attempts')
       .select(['id', 'ref', 'cluster_id'])
       .where('ended_at', '<', new Date(clock.now().getTime() - 60 * 60 * 1000))
       .where('forgotten_at', 'is', null)

@@ -118,7 +118,7 @@ export function createCompute(deps: ComputeDeps) {
   async function requestStop(trx: Db, ownerIds: readonly string[]): Promise<void> {
     if (ownerIds.length === 0) return
     await trx
-      .updateTable('attempts')
+      .updateTable('compute_attempts')
       .set({ stop_requested_at: clock.now() })
       .where('owner_id', 'in', [...ownerIds])
       .where('ended_at', 'is', null)
@@ -132,7 +132,7 @@ export function createCompute(deps: ComputeDeps) {
    */
   async function bootstrap(input: { bootToken: string; token: string; node: string; origin: string }) {
     const row = await db
-      .selectFrom('attempts')
+      .selectFrom('compute_attempts')
       .select(['id', 'token_hash'])
       .where('boot_hash', '=', hashOf(input.bootToken))
       .executeTakeFirst()
@@ -143,7 +143,7 @@ export function createCompute(deps: ComputeDeps) {
     if (row.token_hash === null) {
       await db.transaction().execute(async (trx) => {
         const taken = await trx
-          .updateTable('attempts')
+          .updateTable('compute_attempts')
           .set({ token_hash: tokenHash })
           .where('id', '=', attempt.id)
           .where('token_hash', 'is', null)
@@ -248,7 +248,7 @@ export function createCompute(deps: ComputeDeps) {
     const attempt = await ofKey(actor, attemptId)
     if (isFinal(attempt.state)) return
     await db
-      .updateTable('attempts')
+      .updateTable('compute_attempts')
       .set({ reported: JSON.stringify(report), reported_at: clock.now(), heartbeat_at: clock.now() })
       .where('id', '=', attempt.id)
       .where('reported', 'is', null)

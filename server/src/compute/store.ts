@@ -5,7 +5,7 @@ import type { Attempt, Report } from './attempt.ts'
 import type { AttemptSpec } from './backend.ts'
 
 export type Db = Kysely<Database>
-type Row = Selectable<Database['attempts']>
+type Row = Selectable<Database['compute_attempts']>
 
 export function attemptOf(row: Row): Attempt {
   return {
@@ -42,18 +42,18 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 export async function findAttempt(db: Db, id: string): Promise<Attempt | undefined> {
   if (!uuid.test(id)) return undefined
-  const row = await db.selectFrom('attempts').selectAll().where('id', '=', id).executeTakeFirst()
+  const row = await db.selectFrom('compute_attempts').selectAll().where('id', '=', id).executeTakeFirst()
   return row && attemptOf(row)
 }
 
 export async function lockAttempt(trx: Db, id: string): Promise<Attempt | undefined> {
-  const row = await trx.selectFrom('attempts').selectAll().where('id', '=', id).forUpdate().executeTakeFirst()
+  const row = await trx.selectFrom('compute_attempts').selectAll().where('id', '=', id).forUpdate().executeTakeFirst()
   return row && attemptOf(row)
 }
 
 export async function liveAttempts(db: Db, clusterId?: string): Promise<Attempt[]> {
   const rows = await db
-    .selectFrom('attempts')
+    .selectFrom('compute_attempts')
     .selectAll()
     .where('ended_at', 'is', null)
     .$if(clusterId !== undefined, (query) => query.where('cluster_id', '=', clusterId!))
@@ -66,7 +66,7 @@ export async function liveAttempts(db: Db, clusterId?: string): Promise<Attempt[
 export async function attemptsOf(db: Db, ownerIds: readonly string[]): Promise<Attempt[]> {
   if (ownerIds.length === 0) return []
   const rows = await db
-    .selectFrom('attempts')
+    .selectFrom('compute_attempts')
     .selectAll()
     .where('owner_id', 'in', [...ownerIds])
     .orderBy('owner_id')
@@ -81,7 +81,7 @@ export async function insertAttempt(
   now: Date,
 ): Promise<void> {
   await trx
-    .insertInto('attempts')
+    .insertInto('compute_attempts')
     .values({
       id: attempt.id,
       kind: attempt.kind,
@@ -100,9 +100,9 @@ export async function insertAttempt(
 export async function updateAttempt(
   trx: Db,
   id: string,
-  set: Updateable<Database['attempts']>,
+  set: Updateable<Database['compute_attempts']>,
 ): Promise<void> {
-  if (Object.keys(set).length > 0) await trx.updateTable('attempts').set(set).where('id', '=', id).execute()
+  if (Object.keys(set).length > 0) await trx.updateTable('compute_attempts').set(set).where('id', '=', id).execute()
 }
 
 export type Stream = { sizeBytes: number; nextLine: number; rest: Buffer; isComplete: boolean }

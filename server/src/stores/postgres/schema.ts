@@ -68,7 +68,7 @@ export type Database = {
   code_archives: CodeArchiveTable
   runs: RunTable
   run_experiments: RunExperimentTable
-  attempts: AttemptTable
+  compute_attempts: ComputeAttemptTable
   attempt_streams: AttemptStreamTable
   attempt_lines: AttemptLineTable
   sweeps: SweepTable
@@ -906,7 +906,7 @@ export type AttemptStateColumn =
   | 'lost'
   | 'rejected'
 
-type AttemptTable = {
+type ComputeAttemptTable = {
   id: string
   kind: 'experiment' | 'session' | 'service'
   owner_id: string

@@ -64,7 +64,7 @@ create table run_experiments (
 create unique index run_experiments_experiment on run_experiments (experiment_id);
 
 -- One try of one experiment (session, service).
-create table attempts (
+create table compute_attempts (
   id uuid primary key,
   kind text not null check (kind in ('experiment', 'session', 'service')),
   owner_id uuid not null,
@@ -100,13 +100,13 @@ create table attempts (
   forgotten_at timestamptz,
   unique (owner_id, number)
 );
-create index attempts_live on attempts (cluster_id, id) where ended_at is null;
-create index attempts_team on attempts (team_id, id desc);
-create index attempts_ended on attempts (ended_at) where ended_at is not null and forgotten_at is null;
+create index compute_attempts_live on compute_attempts (cluster_id, id) where ended_at is null;
+create index compute_attempts_team on compute_attempts (team_id, id desc);
+create index compute_attempts_ended on compute_attempts (ended_at) where ended_at is not null and forgotten_at is null;
 
 -- What an attempt writes, as far as it has arrived: sizes in bytes, and what of a line is still without its end.
 create table attempt_streams (
-  attempt_id uuid not null references attempts (id) on delete cascade,
+  attempt_id uuid not null references compute_attempts (id) on delete cascade,
   name text not null,
   size_bytes bigint not null default 0,
   -- The next line's number in the experiment's console; null where lines have no numbers.
@@ -116,7 +116,7 @@ create table attempt_streams (
   primary key (attempt_id, name)
 );
 create table attempt_lines (
-  attempt_id uuid not null references attempts (id) on delete cascade,
+  attempt_id uuid not null references compute_attempts (id) on delete cascade,
   number bigint not null,
   at timestamptz not null default now(),
   text text not null,
