@@ -47,7 +47,12 @@ export async function findAttempt(db: Db, id: string): Promise<Attempt | undefin
 }
 
 export async function lockAttempt(trx: Db, id: string): Promise<Attempt | undefined> {
-  const row = await trx.selectFrom('compute_attempts').selectAll().where('id', '=', id).forUpdate().executeTakeFirst()
+  const row = await trx
+    .selectFrom('compute_attempts')
+    .selectAll()
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirst()
   return row && attemptOf(row)
 }
 
@@ -102,7 +107,8 @@ export async function updateAttempt(
   id: string,
   set: Updateable<Database['compute_attempts']>,
 ): Promise<void> {
-  if (Object.keys(set).length > 0) await trx.updateTable('compute_attempts').set(set).where('id', '=', id).execute()
+  if (Object.keys(set).length > 0)
+    await trx.updateTable('compute_attempts').set(set).where('id', '=', id).execute()
 }
 
 export type Stream = { sizeBytes: number; nextLine: number; rest: Buffer; isComplete: boolean }
