@@ -14,9 +14,9 @@ export class Refused extends Error {
 
 export type Server = {
   /** @throws Refused for an answer that is final. */
-  ask(method: string, path: string, body?: Body): Promise<unknown>
+  ask: (method: string, path: string, body?: Body) => Promise<unknown>
   /** The answer's body, for what is large. */
-  fetch(path: string): Promise<Response>
+  fetch: (path: string) => Promise<Response>
 }
 type Body = { json: unknown } | { bytes: () => BodyInit; sizeBytes?: number }
 

@@ -88,10 +88,9 @@ export async function prepare(folder: string): Promise<void> {
 function become(program: string, args: string[], env: Record<string, string>): never {
   // Node ignores SIGPIPE, and what is ignored stays so in the next program.
   const argv = ['env', '--default-signal=PIPE', program, ...args]
-  const { execve } = process as unknown as {
-    execve(file: string, args: string[], env: Record<string, string>): never
-  }
-  return execve.call(process, '/usr/bin/env', argv, env)
+  // Not in the types of Node yet.
+  const self = process as unknown as { execve: (file: string, args: string[], env: object) => never }
+  return self.execve('/usr/bin/env', argv, env)
 }
 
 async function tokenOf(path: string): Promise<string> {

@@ -27,29 +27,30 @@ export function sandboxed(sandbox: Sandbox, cwd: string, argv: string[]): string
   const shown = new Set(
     [...system, ...readable.map((path) => wholeOf(path))].filter((path) => existsSync(path)),
   )
-  return [
+  const bind = (how: '--ro-bind' | '--bind', path: string, at = path) => [how, path, at]
+  const flags: string[][] = [
     // A stop reaches the whole group. Bubblewrap itself must not heed it: with it the program would go, without a word.
-    ...['env', '--ignore-signal=TERM', '--ignore-signal=INT', 'bwrap'],
-    ...[...shown].flatMap((path) => ['--ro-bind', path, path]),
-    ...hidden
-      .filter((path) => [...shown].some((each) => path.startsWith(`${each}/`)))
-      .flatMap((path) => ['--tmpfs', path]),
-    ...readable
-      .filter((path) => hidden.some((each) => path.startsWith(`${each}/`)))
-      .flatMap((path) => ['--ro-bind', path, path]),
+    ['env', '--ignore-signal=TERM', '--ignore-signal=INT', 'bwrap'],
+    ...[...shown].map((path) => bind('--ro-bind', path)),
+    ...hidden.filter((path) => isBelow(path, [...shown])).map((path) => ['--tmpfs', path]),
+    ...readable.filter((path) => isBelow(path, hidden)).map((path) => bind('--ro-bind', path)),
     ...secret
       .filter((path) => existsSync(path))
-      .flatMap((path) => (path === '/etc/ssh' ? ['--tmpfs', path] : ['--ro-bind', '/dev/null', path])),
-    ...['--dev', '/dev', '--proc', '/proc', '--tmpfs', '/tmp'],
-    ...gpus(),
-    ...['--bind', join(folder, attemptFiles.work), '/grid/project'],
-    ...['--bind', join(folder, 'home'), '/grid/home'],
-    ...datastores.flatMap(({ tree, mountPath }) => ['--ro-bind', tree, mountPath]),
-    ...['--chdir', join('/grid/project', cwd), '--unshare-pid', '--unshare-ipc', '--unshare-uts'],
-    ...['--cap-drop', 'ALL', '--die-with-parent'],
-    ...['env', '--default-signal=TERM', '--default-signal=INT'],
-    ...argv,
+      .map((path) => (path === '/etc/ssh' ? ['--tmpfs', path] : bind('--ro-bind', '/dev/null', path))),
+    ['--dev', '/dev', '--proc', '/proc', '--tmpfs', '/tmp'],
+    gpus(),
+    bind('--bind', join(folder, attemptFiles.work), '/grid/project'),
+    bind('--bind', join(folder, 'home'), '/grid/home'),
+    ...datastores.map(({ tree, mountPath }) => bind('--ro-bind', tree, mountPath)),
+    ['--chdir', join('/grid/project', cwd), '--unshare-pid', '--unshare-ipc', '--unshare-uts'],
+    ['--cap-drop', 'ALL', '--die-with-parent'],
+    ['env', '--default-signal=TERM', '--default-signal=INT'],
   ]
+  return [...flags.flat(), ...argv]
+}
+
+function isBelow(path: string, folders: readonly string[]): boolean {
+  return folders.some((folder) => path.startsWith(`${folder}/`))
 }
 
 function gpus(): string[] {

@@ -105,7 +105,7 @@ export function parseRunConfig(text: string, path = 'the file'): RunConfig {
   function walk(map: unknown, prefix: string): void {
     if (!isMap(map)) return
     for (const pair of map.items) {
-      const key = String((pair.key as { value?: unknown }).value ?? '')
+      const key = scalar((pair.key as { value?: unknown }).value ?? '', 'a key')
       const name = prefix === '' ? key : `${prefix}.${key}`
       const value = (pair.value as { toJSON?: () => unknown } | null)?.toJSON?.() ?? null
       if (name === 'compute.train.environment') {

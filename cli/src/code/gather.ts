@@ -110,7 +110,7 @@ export async function findDependencies(
   const inheritSite = false
   const path = folder === '' ? file : `${folder}/${file}`
   if (/\.ya?ml$/.test(file)) return { kind: 'conda', file: path, inheritSite }
-  return { kind: /\.toml$/.test(file) ? 'pyproject' : 'pip', file: path, inheritSite }
+  return { kind: file.endsWith('.toml') ? 'pyproject' : 'pip', file: path, inheritSite }
 }
 
 async function detected(io: Io): Promise<string | undefined> {

@@ -39,7 +39,10 @@ export function createSubmitting(
     const archive = code === null ? undefined : await findCode(db, team.id, code)
     if (code !== null && !archive)
       throw new GridError('not_found', 'The code of this run is not here; send it first')
-    const environment = { ...reading.environmentOf(source), ...input.environment }
+    // What may be a secret comes along with its owner alone; others have to bring their own.
+    const isOwn = source !== undefined && source.ownerId === actor.userId
+    const environment = { ...(isOwn ? reading.environmentOf(source) : {}), ...input.environment }
+    const missing = (source?.environmentNames ?? []).filter((name) => !Object.hasOwn(environment, name))
     const refused = Object.keys(environment).filter((name) => reserved.has(name))
     if (refused.length > 0)
       throw new GridError('invalid', `${refused.join(', ')} is set by the server for each experiment`, {
@@ -49,6 +52,10 @@ export function createSubmitting(
     const cluster = await compute.clusters.choose(team.id, spec.cluster, spec.instanceType)
     const mounts = await mountsOf(actor, spec)
     const warnings = [...planned.warnings]
+    if (source && missing.length > 0)
+      warnings.push(
+        `${missing.join(', ')} of ${source.name} stayed with ${source.createdBy.username}: set what the script needs.`,
+      )
     const runId = newId(clock.now().getTime())
     const owner = {
       teamId: team.id,

@@ -123,6 +123,23 @@ const teamSettings = createRoute({
   validateSearch: (search) => present({ part: oneOf('policy', 'privacy', 'who', 'activity')(search.part) }),
   component: lazyRouteComponent(() => import('./pages/team-settings.tsx'), 'TeamSettingsPage'),
 })
+const runs = createRoute({
+  getParentRoute: () => inside,
+  path: '/teams/$team/runs',
+  validateSearch: (search) => present({ archived: flag(search.archived) }),
+  component: lazyRouteComponent(() => import('./pages/runs.tsx'), 'RunsPage'),
+})
+const run = createRoute({
+  getParentRoute: () => inside,
+  path: '/teams/$team/runs/$run',
+  validateSearch: (search) => present({ log: number(search.log) }),
+  component: lazyRouteComponent(() => import('./pages/run.tsx'), 'RunPage'),
+})
+const cloneRun = createRoute({
+  getParentRoute: () => inside,
+  path: '/teams/$team/runs/$run/clone',
+  component: lazyRouteComponent(() => import('./pages/run.tsx'), 'CloneRunPage'),
+})
 const teamAlerts = createRoute({
   getParentRoute: () => inside,
   path: '/teams/$team/alerts',
@@ -299,6 +316,9 @@ const tree = root.addChildren([
     admin,
     subscriptions,
     teamSettings,
+    runs,
+    run,
+    cloneRun,
     teamAlerts,
     teamAudit,
     organisationAudit,

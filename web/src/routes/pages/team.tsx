@@ -63,6 +63,13 @@ export function TeamPage() {
             </Link>
           )}
           <Link
+            to="/teams/$team/runs"
+            params={{ team: slug }}
+            className="inline-flex h-8 items-center rounded-md border border-line-strong bg-surface px-3 text-sm font-medium hover:bg-hover"
+          >
+            Runs
+          </Link>
+          <Link
             to="/$team/datastores"
             params={{ team: slug }}
             className="inline-flex h-8 items-center rounded-md border border-line-strong bg-surface px-3 text-sm font-medium hover:bg-hover"
