@@ -182,6 +182,12 @@ const organisation = (input: Rule['input'], more: Partial<Rule> = {}): Rule => (
 const maker = (input: Rule['input'], more: Partial<Record<Role, Outcome>> = {}): Rule =>
   inTeam(input, { viewer: 'forbidden', ...more })
 
+let made = 0
+const noSuchRegistry: Rule = {
+  input: () => ({ registry: 'none' }),
+  others: 'not_found',
+  anonymous: 'unauthenticated',
+}
 const datastoreVersion = ({ datastoreId }: World) => ({ datastoreId, version: 1 })
 const ownUpload = (input: Rule['input'], more: Partial<Record<Role, Outcome>> = {}): Rule => ({
   input,
@@ -391,6 +397,22 @@ const rules: Record<string, Rule> = {
   'artifacts.previewDelete': inTeam(whereArtifact),
   'artifacts.ofExperiment': inTeam(where),
   'artifacts.previewDeleteMade': inTeam((w) => ({ experimentIds: [w.experimentId] })),
+  'registries.list': { input: () => ({}), others: 'ok', anonymous: 'unauthenticated' },
+  'registries.get': noSuchRegistry,
+  'registries.create': {
+    input: () => ({ name: `registry-${(made += 1)}` }),
+    others: 'ok',
+    viewer: 'forbidden',
+    outsider: 'forbidden',
+    removed: 'forbidden',
+    anonymous: 'unauthenticated',
+  },
+  'registries.change': noSuchRegistry,
+  'registries.delete': noSuchRegistry,
+  'registries.setMember': {
+    ...noSuchRegistry,
+    input: () => ({ registry: 'none', kind: 'team', name: 'x', role: null }),
+  },
   'artifacts.teamTimeToLive': inTeam(({ team: slug }) => ({ team: slug })),
   'artifacts.setTeamTimeToLive': inTeam(({ team: slug }) => ({ team: slug, seconds: null }), {
     viewer: 'forbidden',

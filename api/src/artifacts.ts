@@ -86,6 +86,8 @@ export const ArtifactFileInfo = z.object({
   mediaType: z.string(),
   /** Base64. */
   digest: z.string(),
+  /** Empty for references and for what is named by XXH128. */
+  md5Hex: z.string(),
   /** Where a reference points to; null for a stored file. */
   reference: z.string().nullable(),
   /** Signed, for a day; empty for references that no browser opens. */

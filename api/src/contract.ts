@@ -3,6 +3,7 @@ import { audit } from './audit.ts'
 import { datastores } from './datastores.ts'
 import { alerts, notifications } from './alerts.ts'
 import { experiments } from './experiments.ts'
+import { registries } from './registries.ts'
 import { organisation } from './organisation.ts'
 import { clusters, runs } from './runs.ts'
 import { sweeps } from './sweeps.ts'
@@ -21,6 +22,7 @@ export const contract = {
   projects,
   experiments,
   artifacts,
+  registries,
   sweeps,
   audit,
   datastores,

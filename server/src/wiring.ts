@@ -6,7 +6,7 @@ import { createDeeds } from './activity.ts'
 import { alertRoutes, notificationRoutes } from './alerts/routes.ts'
 import { createAlerts } from './alerts/service.ts'
 import { artifactFileRoutes } from './artifacts/file-routes.ts'
-import { artifactRoutes } from './artifacts/routes.ts'
+import { artifactRoutes, registryRoutes } from './artifacts/routes.ts'
 import { createArtifacts } from './artifacts/service.ts'
 import { datastoreRoutes } from './datastores/routes.ts'
 import { agentRoutes } from './compute/agent-routes.ts'
@@ -188,6 +188,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
       datastores: datastoreRoutes(datastores),
       sweeps: sweepRoutes(sweeps),
       artifacts: artifactRoutes(artifacts),
+      registries: registryRoutes(artifacts),
       audit: auditRoutes(teams),
       alerts: alertRoutes(alerts),
       notifications: notificationRoutes(alerts),

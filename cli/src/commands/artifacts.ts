@@ -2,6 +2,7 @@ import { rmdir } from 'node:fs/promises'
 import { join, relative, resolve as resolvePath } from 'node:path'
 import type { Command } from 'commander'
 import { type Experiment, type FileInfo, GridError } from '@teamgrid/api'
+import { type ArtifactReference, parseArtifactReference } from '../artifact-references.ts'
 import { type Context, handle } from '../context.ts'
 import { foldersFor } from '../download-folders.ts'
 import { download, eachAtOnce } from '../download.ts'
@@ -13,8 +14,17 @@ import { orPointToTheWeb, resolve, webAddress } from '../resolve.ts'
 import type { Column } from '../table.ts'
 import { shown } from '../text.ts'
 import { bytes, minute } from '../time.ts'
+import {
+  downloadVersions,
+  inspect,
+  listCollections,
+  listVersionFiles,
+  listVersions,
+  placed,
+} from './artifact-versions.ts'
 
 type ArtifactOptions = {
+  inspect?: boolean
   download_dir: string
   match_regex?: string
   include?: string[]
@@ -36,21 +46,27 @@ const filesAtOnce = 8
 export function addArtifacts(program: Command, io: Io): void {
   program
     .command('artifacts')
-    .argument('<ref...>', '[user:]run or [user:]experiment')
+    .argument('<ref...>', '[user:]run, [user:]experiment or [team/]project/artifact:version')
     .option('--download_dir <folder>', 'where to put them', './grid_artifacts')
     .option('-m, --match_regex <pattern>', 'only files whose path matches')
     .option('--include <glob...>', 'only files that match one of these, such as "*.pt" or "out/**"')
     .option('--exclude <glob...>', 'no files that match one of these')
     .option('--bucket_path', 'print where the files of each experiment are kept, and download nothing')
     .option('--list', 'only show what there is')
+    .option('--inspect', 'show what is known about versions of artifacts')
     .option('--team <team>', 'look in this team')
-    .summary('download the files of experiments')
-    .description('Downloads to <folder>/<run>/<experiment>/<path>. Files that are there already are skipped.')
+    .summary('download the files of experiments, and versions of artifacts')
+    .description(
+      'Downloads to <folder>/<run>/<experiment>/<path>, or <folder>/<artifact>-<version>/<path>. Files that are there already are skipped. With --list, [team/]project/ shows the artifacts of a project, and [team/]project/artifact:* the versions of one.',
+    )
     .action(handle(io, artifacts))
 }
 
 async function artifacts(context: Context, refs: string[], options: ArtifactOptions): Promise<void> {
   const fits = chooser(options)
+  const named = refs.map(parseArtifactReference)
+  if (named.some((one) => one !== undefined)) return ofArtifacts(context, refs, named, fits, options)
+  if (options.inspect) throw new GridError('invalid', '--inspect is for [team/]project/artifact:version')
   const experiments = new Map<string, Experiment>()
   for (const ref of refs) {
     for (const one of (await resolve(context, ref, options.team)).experiments) experiments.set(one.id, one)
@@ -59,6 +75,40 @@ async function artifacts(context: Context, refs: string[], options: ArtifactOpti
   const found = await listFiles(context, [...experiments.values()], fits)
   if (options.list) context.printRows({ columns: fileColumns, rows: found, json: fileJson, empty: 'None.' })
   else await downloadAll(context, [...experiments.values()], found, options)
+}
+
+/** Versions of artifacts, or lists of them. */
+async function ofArtifacts(
+  context: Context,
+  refs: readonly string[],
+  named: readonly (ArtifactReference | undefined)[],
+  fits: (path: string) => boolean,
+  options: ArtifactOptions,
+): Promise<void> {
+  const other = named.indexOf(undefined)
+  if (other >= 0) {
+    throw new GridError('invalid', `"${refs[other]}" names no artifact, as the others do`, {
+      hint: 'Ask for experiments and for artifacts one after the other.',
+    })
+  }
+  if (options.bucket_path) throw new GridError('invalid', '--bucket_path is for runs and experiments')
+  const all = []
+  for (const one of named) all.push(await placed(context, { ...one!, team: one!.team ?? options.team }))
+  const wide = all.filter(({ version }) => version === '*')
+  if (wide.length > 0 && (!options.list || wide.length < all.length || options.inspect)) {
+    throw new GridError('invalid', 'A project/ and an artifact:* are only listed, each by itself', {
+      hint: 'Say --list, or name a version.',
+    })
+  }
+  const [first] = wide
+  if (first?.collection === '') {
+    if (wide.length > 1) throw new GridError('invalid', 'Ask for one project at a time')
+    return listCollections(context, { team: first.team, project: first.project })
+  }
+  if (first) return listVersions(context, wide)
+  if (options.inspect) return inspect(context, all)
+  if (options.list) return listVersionFiles(context, all, fits)
+  return downloadVersions(context, all, fits, options.download_dir)
 }
 
 /** Which paths are meant: all that the expression and one of the globs match, but for those of the other globs. */

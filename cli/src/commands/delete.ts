@@ -1,22 +1,25 @@
+import { type Experiment, GridError } from '@teamgrid/api'
 import type { Command } from 'commander'
 import { confirm, findAll, ofOthers, ownersText, permitted } from '../acting.ts'
 import { type Context, handle } from '../context.ts'
 import { experimentJson } from '../experiment-json.ts'
 import type { Io } from '../io.ts'
 import { shown } from '../text.ts'
+import { deleteArtifacts, previewText } from './delete-artifact.ts'
 
-type DeleteOptions = { yes?: boolean; team?: string; skipDenied?: boolean }
+type DeleteOptions = { yes?: boolean; team?: string; skipDenied?: boolean; artifacts?: boolean }
 
 export function addDelete(program: Command, io: Io): void {
   const remove = program
     .command('delete')
-    .description('Delete runs and experiments with their curves, logs and files.')
+    .description('Delete runs and experiments with their curves, logs and files, or versions of artifacts.')
   for (const kind of ['run', 'experiment'] as const) {
     remove
       .command(kind)
       .argument(`<${kind}...>`, `[user:]${kind}`)
       .option('-y, --yes', 'do not ask')
       .option('--skip-denied', 'leave out what may not be deleted, instead of deleting nothing')
+      .option('--artifacts', 'also delete the versions of artifacts that they made')
       .option('--team <team>', 'look in this team')
       .description(kind === 'run' ? 'Delete every experiment of runs.' : 'Delete experiments.')
       .action(
@@ -25,6 +28,13 @@ export function addDelete(program: Command, io: Io): void {
         ),
       )
   }
+  remove
+    .command('artifact')
+    .argument('<artifact...>', '[team/]project/artifact:version, or :* for all its versions')
+    .option('-y, --yes', 'do not ask')
+    .option('--dry-run', 'only tell what would go and how many bytes that frees')
+    .description('Delete versions of artifacts.')
+    .action(handle(io, deleteArtifacts))
 }
 
 /** Everything is found, proven and confirmed before anything is deleted. */
@@ -39,18 +49,29 @@ async function deleteAll(
   const experiments = [
     ...new Map(found.flatMap((one) => one.experiments).map((one) => [one.id, one])).values(),
   ]
+  const { client } = await context.connection()
+  const artifacts =
+    options.artifacts === true && experiments.length > 0 ? await previewMade(context, experiments) : null
   if (experiments.length > 0 && !options.yes) {
     const list = found.map((one) => `${one.kind} ${shown(one.name)}`).join(', ')
-    const what = `${list}: artifacts, logs and metadata of ${experiments.length} experiment${experiments.length === 1 ? '' : 's'} will be gone.\n`
+    const what = `${list}: artifacts, logs and metadata of ${experiments.length} experiment${experiments.length === 1 ? '' : 's'} will be gone.\n${artifacts ?? ''}`
     await confirm(context, ownersText(await ofOthers(context, found)) + what, 'Delete it?', {
       not: 'Nothing was deleted',
       yesHint: 'Say --yes to delete without being asked.',
     })
   }
-  const { client } = await context.connection()
   for (const { team, project, slug, name } of experiments) {
+    if (artifacts !== null) await client.artifacts.deleteMade({ team, project, experiment: slug })
     await client.experiments.delete({ team, project, experiment: slug })
     context.done(`Deleting ${shown(name)}`)
   }
   if (context.json) context.printJson(experiments.map((one) => ({ ...experimentJson(one), deleted: true })))
+}
+
+/** What they made, as a line of the question. @throws GridError when some of it may not be deleted. */
+async function previewMade(context: Context, experiments: readonly Experiment[]): Promise<string> {
+  const { client } = await context.connection()
+  const preview = await client.artifacts.previewDeleteMade({ experimentIds: experiments.map(({ id }) => id) })
+  if (preview.refusal !== null) throw new GridError('forbidden', preview.refusal)
+  return `Artifacts that they made: ${previewText(preview)}\n`
 }

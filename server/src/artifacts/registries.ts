@@ -277,7 +277,14 @@ export function createRegistries(
     events.publish({ type: 'project.changed', teamId, projectId })
   }
 
+  /** @throws GridError as changing it would. */
+  async function proveEditable(actor: Actor, registry: StoredRegistry): Promise<void> {
+    await proven(actor, 'privacy:edit', registry)
+  }
+
   return {
+    proveMaker,
+    proveEditable,
     findOrganisation,
     findRegistry,
     findRegistryById,

@@ -271,3 +271,15 @@ export async function removeMember(
     .where('userId' in who ? 'user_id' : 'team_id', '=', 'userId' in who ? who.userId : who.teamId)
     .execute()
 }
+
+/** How many people and teams are in each registry. */
+export async function countMembers(db: Db, projectIds: string[]): Promise<Map<string, number>> {
+  if (projectIds.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('registry_members')
+    .select((eb) => ['project_id', eb.fn.countAll<number>().as('n')])
+    .where('project_id', 'in', projectIds)
+    .groupBy('project_id')
+    .execute()
+  return new Map(rows.map((row) => [row.project_id, row.n]))
+}

@@ -49,3 +49,18 @@ export function artifactRoutes(artifacts: Artifacts) {
     ),
   }
 }
+
+export function registryRoutes(artifacts: Artifacts) {
+  const on = os.registries
+  return {
+    list: on.list.handler(({ context }) => artifacts.listShownRegistries(context.actor)),
+    get: on.get.handler(({ context, input }) => artifacts.showRegistry(context.actor, input)),
+    create: on.create.handler(({ context, input }) => artifacts.makeRegistry(context.actor, input)),
+    change: on.change.handler(({ context, input }) => artifacts.editRegistry(context.actor, input)),
+    delete: on.delete.handler(async ({ context, input }) => {
+      await artifacts.dropRegistry(context.actor, input)
+      return ok
+    }),
+    setMember: on.setMember.handler(({ context, input }) => artifacts.setShownMember(context.actor, input)),
+  }
+}

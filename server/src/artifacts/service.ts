@@ -13,6 +13,7 @@ import { createReceiving } from './receiving.ts'
 import { createRegistries } from './registries.ts'
 import { createReproducing } from './reproducing.ts'
 import { createShowing } from './showing.ts'
+import { createShowingRegistries } from './showing-registries.ts'
 import { createTimeToLive } from './time-to-live.ts'
 import { createStraying } from './straying.ts'
 
@@ -60,6 +61,7 @@ export function createArtifacts(deps: ArtifactsDeps) {
     ...registries,
     ...showing,
     ...createLineage(reading),
+    ...createShowingRegistries(deps, permission, registries),
     ...createTimeToLive(deps),
     ...createReproducing(deps, permission, reading, showing),
     versionsPerPageMax,

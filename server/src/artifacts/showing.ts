@@ -17,7 +17,8 @@ import type { DeletingMade } from './deleting-made.ts'
 import type { ArtifactsDeps } from './deps.ts'
 import type { Linking } from './linking.ts'
 import type { Permission } from './permission.ts'
-import type { Reading } from './reading.ts'
+import { contentOf } from './manifest.ts'
+import type { ArtifactFile, Reading } from './reading.ts'
 import * as store from './store.ts'
 import { keptSeconds } from './time-to-live.ts'
 
@@ -128,6 +129,7 @@ export function createShowing(
       sizeBytes: file.sizeBytes,
       mediaType: file.mediaType,
       digest: file.digest,
+      md5Hex: md5Of(file),
       reference: file.ref,
       // What a stranger's manifest points to may be anything, `javascript:` too.
       url: file.ref === null || /^https?:\/\//i.test(file.ref) ? file.url : '',
@@ -306,7 +308,7 @@ export function experimentName(experiment: StoredExperiment): ExperimentName {
   return { id, team: teamSlug, project: projectName, slug, name, state }
 }
 
-function shownCollection(
+export function shownCollection(
   collection: StoredCollection,
   count: store.VersionCount | undefined,
 ): ArtifactCollectionInfo {
@@ -347,8 +349,14 @@ function shownDeletion(preview: Preview, aliases: string[]): DeletePreview {
 const nameOf = ({ collection, versionIndex }: Membership): string =>
   versionName(collection.name, versionIndex)
 
+/** Its content's name, where that is an MD5. */
+function md5Of(file: ArtifactFile): string {
+  const content = contentOf(file)
+  return content === null || content.startsWith('x') ? '' : content
+}
+
 /** The sentence of a refusal; null when there is none. */
-async function refusalOf(prove: () => Promise<unknown>): Promise<string | null> {
+export async function refusalOf(prove: () => Promise<unknown>): Promise<string | null> {
   try {
     await prove()
     return null

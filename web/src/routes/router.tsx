@@ -237,6 +237,16 @@ const sweep = createRoute({
   path: '/$team/$project/sweeps/$id',
   component: lazyRouteComponent(() => import('./pages/sweep.tsx'), 'SweepPage'),
 })
+const registries = createRoute({
+  getParentRoute: () => inside,
+  path: '/registries',
+  component: lazyRouteComponent(() => import('./pages/registries.tsx'), 'RegistriesPage'),
+})
+const registry = createRoute({
+  getParentRoute: () => inside,
+  path: '/registries/$registry',
+  component: lazyRouteComponent(() => import('./pages/registry.tsx'), 'RegistryPage'),
+})
 const artifacts = createRoute({
   getParentRoute: () => inside,
   path: '/$team/$project/artifacts',
@@ -332,6 +342,8 @@ const tree = root.addChildren([
     table,
     sweeps,
     sweep,
+    registries,
+    registry,
     artifacts,
     artifactCollection,
     artifactVersion,

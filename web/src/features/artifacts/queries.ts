@@ -38,3 +38,7 @@ export const ofExperimentQuery = (ref: ExperimentRef) =>
 
 export const reproductionQuery = (ref: ExperimentRef) =>
   api.artifacts.reproduction.queryOptions({ input: ref, meta: live(ref) })
+
+export const registriesQuery = () => api.registries.list.queryOptions()
+
+export const registryQuery = (registry: string) => api.registries.get.queryOptions({ input: { registry } })
