@@ -2,7 +2,7 @@
  * A real Slurm cluster for tests: one controller and three virtual nodes on this machine, from Debian's packages, in a
  * temporary folder. Needs root, because the daemons do.
  */
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -77,7 +77,7 @@ JobCompType=jobcomp/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 SchedulerType=sched/backfill
-SchedulerParameters=batch_sched_delay=0,sched_min_interval=0,bf_interval=2
+SchedulerParameters=batch_sched_delay=0,sched_min_interval=0,sched_interval=2,bf_interval=2
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 SlurmdParameters=config_overrides
@@ -89,7 +89,7 @@ GresTypes=gpu
 ${nodes.map((name, index) => `NodeName=${name} NodeHostname=${host} NodeAddr=127.0.0.1 Port=${nodePorts[index]} CPUs=4 RealMemory=4000 Gres=gpu:2`).join('\n')}
 PartitionName=main Nodes=n[1-3] Default=YES MaxTime=INFINITE State=UP PriorityTier=10
 PartitionName=one Nodes=n1 MaxTime=INFINITE State=UP PriorityTier=10
-PartitionName=spot Nodes=n[1-3] MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=3
+PartitionName=spot Nodes=n[1-3] MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE
 `,
   )
   // Files of GPUs must be devices; these are of no use to anybody else.
@@ -146,6 +146,13 @@ PartitionName=spot Nodes=n[1-3] MaxTime=INFINITE State=UP PriorityTier=1 Preempt
     await slurm('scancel', '--me').catch(() => undefined)
     await kill(/^slurmd\./, 'SIGTERM')
     await kill(/^slurmctld/, 'SIGKILL')
+    // What a step still wants to tell a controller that was killed, it would try to tell for ever.
+    for (const name of await readdir('/proc')) {
+      const title = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '')
+      if (!title.startsWith('slurmstepd')) continue
+      const home = await readlink(`/proc/${name}/cwd`).catch(() => '')
+      if (home.startsWith(folder)) process.kill(Number(name), 'SIGKILL')
+    }
     const munged = Number(await readFile(join(munge, 'munged.pid'), 'utf8').catch(() => '0'))
     if (munged > 0) process.kill(munged, 'SIGTERM')
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })

@@ -31,6 +31,8 @@ import {
 /** After the controller did not answer, it is left alone for so long: its tools block for seconds each. */
 const silenceMs = 10_000
 const submitsAtOnce = 4
+/** More than Slurm needs to end by force what it has signalled: it looks every 30 seconds, and waits KillWait. */
+const outlastSec = 40
 
 export type SlurmBackendOptions = {
   id: string
@@ -145,13 +147,18 @@ if [ "$n" -gt 0 ]; then
   rm -rf "$d/.started" "$d/sup" "$d/child"
 fi
 # Slurm signals this script; grid-exec is told once and leaves time to save.
-trap 'kill -TERM "$w" 2>/dev/null' TERM
+told=
+trap 'told=1; kill -TERM "$w" 2>/dev/null' TERM
 GRID_GRACE=${Math.max(1, Math.round(graceSec))} GRID_RESTART_COUNT=$n sh "$d/grid-exec" "$d" &
 w=$!
 wait "$w"
 rc=$?
 # The signal interrupts the first wait, which then tells of it.
 while kill -0 "$w" 2>/dev/null; do wait "$w"; rc=$?; done
+# The cluster wants the place back: it ends this script itself, and begins the job anew only if it had to. A script that
+# is quicker than that counts as one that has ended by itself.
+i=0
+while [ -n "$told" ] && [ ! -e "$d/stopping" ] && [ $i -lt ${outlastSec} ]; do sleep 1; i=$((i + 1)); done
 [ ! -s "$d/exit" ] || rc=$(cut -d' ' -f1 "$d/exit")
 exit "$rc"
 `
