@@ -29,7 +29,7 @@ const mayImport: Record<string, string[]> = {
   // Slices form one stack: each uses those below it, through their service.
   'server/src/reports/': [...slice, alerts, experiments, teams],
   'server/src/usage/': [...slice, alerts, teams],
-  'server/src/alerts/': [...slice, experiments, teams],
+  'server/src/alerts/': [...slice, artifacts, experiments, teams],
   'server/src/artifacts/': [...slice, experiments, teams],
   'server/src/sweeps/': [...slice, experiments, teams],
   'server/src/exports/': [...slice, experiments, teams],

@@ -2,6 +2,17 @@ import type { AlertCondition } from './alerts.ts'
 
 const operators = { gt: '>', gte: '≥', lt: '<', lte: '≤' } as const
 
+export const artifactWords = {
+  created: 'an artifact is created',
+  linked: 'an artifact is linked',
+  unlinked: 'an artifact is unlinked',
+  'alias-added': 'an artifact gets an alias',
+  'tag-added': 'an artifact gets a tag',
+  'tag-removed': 'an artifact loses a tag',
+  'collection-tag-added': 'a collection gets a tag',
+  'collection-tag-removed': 'a collection loses a tag',
+} as const
+
 /** A condition as one line; `grid alerts rule create --when` reads such lines. */
 export function wordsOfCondition(condition: AlertCondition): string {
   switch (condition.kind) {
@@ -32,6 +43,8 @@ export function wordsOfCondition(condition: AlertCondition): string {
       return `no sign of life for ${condition.seconds} s`
     case 'script':
       return `a script reports ${condition.levels.join(' or ')}`
+    case 'artifact':
+      return `${artifactWords[condition.event]}${condition.collection === null ? '' : ` in ${condition.collection}`}`
   }
   return condition satisfies never
 }

@@ -129,6 +129,22 @@ export const AlertCondition = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('silent'), seconds: z.number().int().min(60).max(300) }),
   /** What scripts report with `wandb.alert`, of these levels. */
   z.object({ kind: z.literal('script'), levels: z.array(AlertLevel).min(1).max(3) }),
+  /** Something happens to a version or a collection of artifacts; the filters of the rule are on `alias` and `tag`. */
+  z.object({
+    kind: z.literal('artifact'),
+    event: z.enum([
+      'created',
+      'linked',
+      'unlinked',
+      'alias-added',
+      'tag-added',
+      'tag-removed',
+      'collection-tag-added',
+      'collection-tag-removed',
+    ]),
+    /** By name, in the rule's project; null: any. */
+    collection: z.string().trim().min(1).max(128).nullable().default(null),
+  }),
 ])
 export type AlertCondition = z.infer<typeof AlertCondition>
 

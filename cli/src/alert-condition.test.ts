@@ -12,6 +12,7 @@ test.each([
   'no sign of life for 10 s',
   'a script reports gossip',
   'exploded',
+  'an artifact gets lost',
   '',
 ])('"%s" is refused', (text) => {
   expect(() => conditionOf(text)).toThrow(expect.objectContaining({ code: 'invalid' }))
@@ -27,6 +28,8 @@ test.each([
   ['acc is lower than best', { kind: 'regression', goal: 'maximize', baseline: null, tolerance: 0 }],
   ['loss ends higher than ab12 by 5%', { goal: 'minimize', baseline: 'ab12', tolerance: 0.05 }],
   ['failed, crashed or killed', { kind: 'state', states: ['failed', 'crashed', 'killed'] }],
+  ['an artifact is linked', { kind: 'artifact', event: 'linked', collection: null }],
+  ['An artifact gets an alias in net', { kind: 'artifact', event: 'alias-added', collection: 'net' }],
   ['script reports error', { kind: 'script', levels: ['error'] }],
 ])('"%s" is understood', (text, means) => {
   expect(conditionOf(text)).toMatchObject(means)
@@ -45,6 +48,8 @@ test('what is told of a condition means that condition', () => {
     { kind: 'state', states: ['failed', 'crashed'] },
     { kind: 'silent', seconds: 120 },
     { kind: 'script', levels: ['warn', 'error'] },
+    { kind: 'artifact', event: 'tag-removed', collection: 'net' },
+    { kind: 'artifact', event: 'collection-tag-added' },
   ]
   for (const each of all.map((condition) => AlertCondition.parse(condition)))
     expect(conditionOf(wordsOfCondition(each))).toEqual(each)

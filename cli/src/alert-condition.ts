@@ -1,5 +1,5 @@
 /** What `--when` means: the sentences that `wordsOfCondition` writes, and their shorter forms. Pure. */
-import { AlertCondition, GridError } from '@teamgrid/api'
+import { AlertCondition, artifactWords, GridError } from '@teamgrid/api'
 
 const examples = [
   'val/loss > 2',
@@ -11,6 +11,7 @@ const examples = [
   'failed or crashed',
   'no sign of life for 120 s',
   'a script reports warn or error',
+  'an artifact gets an alias in model',
 ]
 
 /** For `--help`. */
@@ -73,6 +74,14 @@ const forms: Form[] = [
   {
     pattern: `(?:no sign of life|silent) for (\\d+) ?s(?:econds)?`,
     means: (seconds) => ({ kind: 'silent', seconds: Number(seconds) }),
+  },
+  {
+    pattern: `((?:an artifact|a collection) (?:is|gets an?|loses a) \\w+)(?: in (\\S+))?`,
+    means: (happening, collection) => ({
+      kind: 'artifact',
+      event: Object.entries(artifactWords).find(([, said]) => said === happening?.toLowerCase())?.[0],
+      collection: collection ?? null,
+    }),
   },
   {
     pattern: `(?:a script|script) reports (.+)`,

@@ -145,6 +145,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
     clock,
     log: options.log,
   })
+  artifacts.onNews(alerts.artifactNews)
   const usage = createUsage({
     db,
     access,

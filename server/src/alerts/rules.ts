@@ -7,6 +7,7 @@ import type { StoredExperiment } from '../experiments/types.ts'
 import type { Clock } from '../lib/clock.ts'
 import { newId } from '../lib/ids.ts'
 import type { Teams } from '../teams/service.ts'
+import { checkArtifactFilters } from './artifact-rules.ts'
 import type { Firing } from './firing.ts'
 import type { Notifications } from './notifications.ts'
 import { mailOf } from './sentences.ts'
@@ -217,7 +218,11 @@ export function createRules(deps: {
     const { condition } = input
     if (condition.kind === 'regression' && condition.baseline !== null && !project)
       throw new GridError('invalid', 'A pinned baseline belongs to one project: choose the project too.')
-    checkFilters(input.filters)
+    if (condition.kind === 'artifact') {
+      if (condition.collection !== null && !project)
+        throw new GridError('invalid', 'A collection belongs to one project: choose the project too.')
+      checkArtifactFilters(input.filters)
+    } else checkFilters(input.filters)
     if (input.payload && JSON.stringify(input.payload).length > payloadBytesMax)
       throw new GridError('invalid', `A payload has ${payloadBytesMax} characters at most.`)
     if (input.reach === 'mine' && input.channelIds.length > 0)

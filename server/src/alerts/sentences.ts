@@ -226,6 +226,11 @@ export function filledPayload(payload: Record<string, unknown>, alarm: Alarm): R
     metric_name: said('metric'),
     metric_value: said('value'),
     rule_name: alarm.rule?.name ?? '',
+    event_author: said('author'),
+    artifact_collection_name: said('collection'),
+    artifact_version: said('version'),
+    artifact_version_string: said('version') && `${alarm.team}/${alarm.project}/${said('version')}`,
+    artifact_version_index: said('versionIndex'),
   }
   const fill = (value: unknown): unknown => {
     if (typeof value === 'string')

@@ -14,6 +14,7 @@ import type { Outbound } from '../lib/outbound.ts'
 import type { Sealed } from '../lib/sealed.ts'
 import type { Mailer } from '../mail/mailer.ts'
 import type { Teams } from '../teams/service.ts'
+import { createArtifactRules } from './artifact-rules.ts'
 import { createChannels } from './channels.ts'
 import type { Finding } from './condition.ts'
 import { createDelivering } from './delivering.ts'
@@ -188,8 +189,18 @@ export function createAlerts(deps: AlertsDeps) {
     },
   }
 
+  /** What rules on artifacts hear. */
+  const artifactNews = createArtifactRules({
+    ...deps,
+    rulesOf: rules.enabledRules,
+    firing,
+    notifications,
+    wake,
+  })
+
   return {
     deeds,
+    artifactNews,
     rules,
     channels,
     notifications,

@@ -36,7 +36,9 @@ function rulesQuery(db: Db) {
     .select([
       'p.name as project_name',
       'u.username',
-      sql<Date | null>`(select max(fired_at) from alert_firings f where f.rule_id = r.id)`.as(
+      sql<Date | null>`greatest(
+        (select max(fired_at) from alert_firings f where f.rule_id = r.id),
+        (select max(created_at) from alert_deliveries d where d.team_id = r.team_id and d.rule_id = r.id))`.as(
         'last_fired_at',
       ),
     ])

@@ -6,6 +6,7 @@ import type { ExperimentRef } from '../experiments/types.ts'
 import { checkAlias, checkTag, type StoredArtifact } from './artifact.ts'
 import { checkDescription, checkMetadata, readTtl } from './creating.ts'
 import type { ArtifactsDeps } from './deps.ts'
+import type { News } from './news.ts'
 import type { Permission } from './permission.ts'
 import * as store from './store.ts'
 
@@ -23,7 +24,7 @@ export type ArtifactChange = {
 
 export type Changing = ReturnType<typeof createChanging>
 
-export function createChanging(deps: ArtifactsDeps, { visible }: Permission) {
+export function createChanging(deps: ArtifactsDeps, { visible }: Permission, news: News) {
   const { db, access, experiments, events, clock } = deps
 
   /** Gives a version aliases, taking them from other versions of its collection. */
@@ -71,9 +72,12 @@ export function createChanging(deps: ArtifactsDeps, { visible }: Permission) {
     await db.transaction().execute(async (trx) => {
       await store.lockCollection(trx, artifact.collection, clock.now())
       // Read again under the lock: what two people change at once both stays.
-      await write(trx, (await store.findArtifact(trx, id))!)
+      const before = (await store.findArtifact(trx, id))!
+      await write(trx, before)
       await record(trx, actor, 'artifact:edit', { teamId, kind: 'artifact', id, details })
+      await news.tellOfChange(trx, actor, before, (await store.findArtifact(trx, id))!)
     })
+    news.committed()
     events.publish({ type: 'project.changed', teamId, projectId })
     return await visible(actor, id)
   }

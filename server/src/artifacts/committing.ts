@@ -20,6 +20,7 @@ import {
   printManifest,
   sizeOf,
 } from './manifest.ts'
+import type { News } from './news.ts'
 import type { Permission } from './permission.ts'
 import { contentPrefix, manifestPrefix } from './receiving.ts'
 import * as store from './store.ts'
@@ -30,6 +31,7 @@ export function createCommitting(
   deps: ArtifactsDeps,
   { writable, seen }: Permission,
   { newKey, removeStrays }: Pick<Straying, 'newKey' | 'removeStrays'>,
+  news: News,
 ) {
   const { db, access, blobs, events, clock } = deps
 
@@ -47,6 +49,7 @@ export function createCommitting(
       if (await commit(actor, artifact)) {
         const { teamId, projectId } = artifact.collection
         events.publish({ type: 'project.changed', teamId, projectId })
+        news.committed()
       }
     } catch (error) {
       // Asked twice at once, the second may find the manifests of the first already put away.
@@ -214,6 +217,12 @@ export function createCommitting(
         id: artifact.id,
         details: { name: `${collection.name}:v${versionIndex}` },
       })
+      const made = { collection, artifact: { id: artifact.id, name: collection.name, versionIndex } }
+      const aliases = [newestAlias, ...wantedAliases]
+      await news.tell(trx, actor, { event: 'created', ...made, aliases, tags: artifact.tags })
+      await news.tell(trx, actor, { event: 'alias-added', ...made, aliases })
+      if (artifact.tags.length > 0)
+        await news.tell(trx, actor, { event: 'tag-added', ...made, tags: artifact.tags })
       return { outcome: 'ours', unused: sent }
     })
   }

@@ -26,6 +26,7 @@ import * as contents from './content-store.ts'
 import type { ManifestType, StoredManifest } from './content-store.ts'
 import type { ArtifactsDeps } from './deps.ts'
 import { checkPath } from './manifest.ts'
+import type { News } from './news.ts'
 import type { Permission } from './permission.ts'
 import * as store from './store.ts'
 
@@ -96,7 +97,7 @@ const metadataLengthMax = 4_000_000
 /** Writers of one version. */
 const manifestsMax = 10_000
 
-export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permission) {
+export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permission, news: News) {
   const { db, access, teams, experiments, signed, clock } = deps
 
   /**
@@ -123,7 +124,7 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
       )
       if (collection.type !== wanted.type || collection.kind !== 'sequence')
         throw otherType(collection, wanted.type)
-      const existing = await findExisting(trx, collection, wanted)
+      const existing = await findExisting(trx, actor, collection, wanted)
       const artifactId = existing ?? newId()
       if (existing === undefined) {
         await store.insertArtifact(trx, {
@@ -143,6 +144,7 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
       }
       return artifactId
     })
+    news.committed()
     return (await store.findArtifact(db, id))!
   }
 
@@ -172,6 +174,7 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
   /** The collection is locked, so two that ask at once cannot both find nothing. */
   async function findExisting(
     trx: store.Db,
+    actor: Actor,
     collection: StoredCollection,
     wanted: Checked,
   ): Promise<string | undefined> {
@@ -204,6 +207,7 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
     await store.giveAliases(trx, collection.id, same.id, aliases)
     const tags = [...new Set([...same.tags, ...wanted.tags])]
     if (tags.length > same.tags.length) await store.changeArtifact(trx, same.id, { tags })
+    await news.tellOfChange(trx, actor, same, (await store.findArtifact(trx, same.id))!)
     return same.id
   }
 

@@ -16,6 +16,7 @@ import {
 } from './artifact.ts'
 import { checkDescription } from './creating.ts'
 import type { ArtifactsDeps } from './deps.ts'
+import type { News } from './news.ts'
 import type { Permission } from './permission.ts'
 import * as registryStore from './registry-store.ts'
 import * as store from './store.ts'
@@ -35,7 +36,11 @@ const aliasesMax = 100
 
 export type Linking = ReturnType<typeof createLinking>
 
-export function createLinking(deps: ArtifactsDeps, { visible, guardOf, registryRole }: Permission) {
+export function createLinking(
+  deps: ArtifactsDeps,
+  { visible, guardOf, registryRole }: Permission,
+  news: News,
+) {
   const { db, access, teams, events, clock } = deps
 
   /**
@@ -83,6 +88,10 @@ export function createLinking(deps: ArtifactsDeps, { visible, guardOf, registryR
         id: artifact.id,
         details: { link: versionName(name, index), of: artifact.label },
       })
+      const linked = { collection, artifact: { id: artifact.id, name, versionIndex: index } }
+      const given = [newestAlias, ...aliases]
+      await news.tell(trx, actor, { event: 'linked', ...linked, aliases: given, tags: artifact.tags })
+      await news.tell(trx, actor, { event: 'alias-added', ...linked, aliases: given })
       return { collection, index }
     })
     events.publish({
@@ -90,6 +99,7 @@ export function createLinking(deps: ArtifactsDeps, { visible, guardOf, registryR
       teamId: collection.teamId,
       projectId: collection.projectId,
     })
+    news.committed()
     const linked = (await store.findArtifact(db, artifact.id))!
     const made = await store.findMembership(db, collection, { index })
     // A version that is still being saved is shown in the collection once it is committed.
@@ -153,9 +163,12 @@ export function createLinking(deps: ArtifactsDeps, { visible, guardOf, registryR
           id: artifactId,
           details: { unlinkedFrom: collection.name },
         })
+        const artifact = { id: artifactId, name: collection.name, versionIndex: null }
+        await news.tell(trx, actor, { event: 'unlinked', collection, artifact })
       }
       return gone
     })
+    news.committed()
     if (!gone) throw new GridError('not_found', `That version is not linked into ${collection.name}.`)
     events.publish({ type: 'project.changed', teamId: collection.teamId, projectId: collection.projectId })
   }
@@ -201,8 +214,17 @@ export function createLinking(deps: ArtifactsDeps, { visible, guardOf, registryR
         id: collection.id,
         details: { collection: collection.name, changed: Object.keys(change) },
       })
+      const [more, fewer] = [wanted, now.tags].map((these, index, both) =>
+        these.filter((tag) => !both[1 - index]!.includes(tag)),
+      )
+      const told = { collection, artifact: null }
+      if (more!.length > 0)
+        await news.tell(trx, actor, { event: 'collection-tag-added', ...told, tags: more! })
+      if (fewer!.length > 0)
+        await news.tell(trx, actor, { event: 'collection-tag-removed', ...told, tags: fewer! })
     })
     events.publish({ type: 'project.changed', teamId: collection.teamId, projectId: collection.projectId })
+    news.committed()
     return (await store.findCollectionById(db, collection.id))!
   }
 
@@ -248,8 +270,13 @@ export function createLinking(deps: ArtifactsDeps, { visible, guardOf, registryR
         id: artifactId,
         details: { collection: collection.name, aliases: added, withoutAliases: change.remove ?? [] },
       })
+      if (added.length > 0) {
+        const artifact = { id: artifactId, name: collection.name, versionIndex: links[0]!.versionIndex }
+        await news.tell(trx, actor, { event: 'alias-added', collection, artifact, aliases: added })
+      }
     })
     events.publish({ type: 'project.changed', teamId: collection.teamId, projectId: collection.projectId })
+    news.committed()
   }
 
   return { linkArtifact, unlinkArtifact, changeCollection, changeLinkAliases }

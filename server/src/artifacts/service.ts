@@ -2,6 +2,7 @@ import { createChanging } from './changing.ts'
 import { createCommitting } from './committing.ts'
 import { createCreating } from './creating.ts'
 import type { ArtifactsDeps } from './deps.ts'
+import { createNews } from './news.ts'
 import { createPermission } from './permission.ts'
 import { createDeleting } from './deleting.ts'
 import { createDeletingMade } from './deleting-made.ts'
@@ -24,6 +25,7 @@ export type { ManifestType } from './content-store.ts'
 export type { FilePart, FilePlace, ManifestPlace, NewArtifact } from './creating.ts'
 export { type Filter, type Order, readOrder } from './filters.ts'
 export type { ArtifactFile } from './reading.ts'
+export type { ArtifactEvent, ArtifactNews, ArtifactNewsListener } from './news.ts'
 export type { RegistryMember, RegistryRole, StoredRegistry } from './registries.ts'
 
 export type Artifacts = ReturnType<typeof createArtifacts>
@@ -35,6 +37,7 @@ export type Artifacts = ReturnType<typeof createArtifacts>
  */
 export function createArtifacts(deps: ArtifactsDeps) {
   const permission = createPermission(deps)
+  const news = createNews()
   const straying = createStraying(deps)
   const registries = createRegistries(deps, permission)
   deps.teams.onProjectDelete(async (_trx, projectId) => async () => {
@@ -43,16 +46,16 @@ export function createArtifacts(deps: ArtifactsDeps) {
     await deps.blobs.remove(keys)
   })
   const reading = createReading(deps, permission, registries)
-  const changing = createChanging(deps, permission)
-  const linking = createLinking(deps, permission)
+  const changing = createChanging(deps, permission, news)
+  const linking = createLinking(deps, permission, news)
   const deleting = createDeleting(deps, permission, straying)
   const deletingMade = createDeletingMade(deps, deleting)
   const showing = createShowing(deps, permission, reading, changing, linking, deleting, deletingMade)
   return {
-    ...createCreating(deps, permission),
+    ...createCreating(deps, permission, news),
     ...createReceiving(deps, straying),
     ...createParts(deps, permission, straying),
-    ...createCommitting(deps, permission, straying),
+    ...createCommitting(deps, permission, straying, news),
     ...reading,
     ...changing,
     ...linking,
@@ -64,6 +67,7 @@ export function createArtifacts(deps: ArtifactsDeps) {
     ...createShowingRegistries(deps, permission, registries),
     ...createTimeToLive(deps),
     ...createReproducing(deps, permission, reading, showing),
+    onNews: news.listen,
     versionsPerPageMax,
   }
 }

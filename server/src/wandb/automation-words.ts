@@ -12,18 +12,38 @@ export type RuleEvent = { condition: AlertCondition; filters: Filter[] }
 
 const aggregates = { AVERAGE: 'average', MIN: 'min', MAX: 'max' } as const
 const operators = { $gt: 'gt', $gte: 'gte', $lt: 'lt', $lte: 'lte' } as const
+const artifactEvents = {
+  CREATE_ARTIFACT: 'created',
+  LINK_MODEL: 'linked',
+  UNLINK_ARTIFACT: 'unlinked',
+  ADD_ARTIFACT_ALIAS: 'alias-added',
+  ADD_ARTIFACT_TAG: 'tag-added',
+  REMOVE_ARTIFACT_TAG: 'tag-removed',
+  ADD_COLLECTION_TAG: 'collection-tag-added',
+  REMOVE_COLLECTION_TAG: 'collection-tag-removed',
+} as const
 const directions = { INCREASE: 'increase', DECREASE: 'decrease', ANY: 'any' } as const
 
 /** @throws GridError invalid for events that our rules do not watch. */
-export function eventFrom(eventType: string, eventFilter: string): RuleEvent {
+export function eventFrom(
+  eventType: string,
+  eventFilter: string,
+  collection: string | null = null,
+): RuleEvent {
   const filter = parseObject(eventFilter, 'eventFilter')
+  const artifactEvent = artifactEvents[eventType as keyof typeof artifactEvents]
+  if (artifactEvent !== undefined)
+    return {
+      condition: checked({ kind: 'artifact', event: artifactEvent, collection }),
+      filters: artifactFilters(filter),
+    }
   const filters = filtersFrom(filter['run_filter'])
   if (eventType === 'RUN_STATE') {
     const { states } = nested(filter['run_state_filter'], 'run_state_filter')
     return { condition: checked({ kind: 'state', states: statesFrom(states) }), filters }
   }
   if (!['RUN_METRIC', 'RUN_METRIC_CHANGE', 'RUN_METRIC_ZSCORE'].includes(eventType))
-    throw new GridError('invalid', `Automations of this server watch runs, and not ${eventType}`)
+    throw new GridError('invalid', `Automations of this server do not watch ${eventType}`)
   const metric =
     filter['run_metric_filter'] === undefined
       ? { threshold_filter: filter['metric_filter'] }
@@ -65,6 +85,37 @@ function metricFrom(given: Record<string, unknown>): object {
     windowValues: it['window_size'] ?? 30,
   }
 }
+
+/** `ArtifactEvent.alias.eq("prod")` as conditions that must all hold. */
+function artifactFilters(given: unknown): Filter[] {
+  if (!isJsonObject(given)) return []
+  // Saved ones come back one level deeper.
+  if (given['filter'] !== undefined)
+    return artifactFilters(
+      typeof given['filter'] === 'string' ? parseObject(given['filter'], 'filter') : given['filter'],
+    )
+  return Object.entries(given).flatMap(([key, value]): Filter[] => {
+    const parts = Array.isArray(value) ? value : [value]
+    if (key === '$and' || (key === '$or' && parts.length <= 1)) return parts.flatMap(artifactFilters)
+    if ((key !== 'alias' && key !== 'tag') || key.startsWith('$')) throw tooMuch()
+    if (!isJsonObject(value)) return [{ column: key, op: 'eq', value: String(value) }]
+    return Object.entries(value).map(([operator, operand]) => {
+      const op = { $eq: 'eq', $ne: 'ne', $in: 'in', $regex: 'regex', $contains: 'contains' }[operator]
+      if (op === undefined) throw tooMuch()
+      return {
+        column: key,
+        op,
+        value: Array.isArray(operand) ? operand.map(String) : String(operand),
+      } as Filter
+    })
+  })
+}
+
+const tooMuch = () =>
+  new GridError(
+    'invalid',
+    'The filter of an automation on artifacts takes conditions on alias and tag that must all hold',
+  )
 
 /** Their FAILED is whatever ended badly. */
 function statesFrom(states: unknown): string[] {
@@ -167,6 +218,11 @@ export function eventOf({
     case 'state': {
       const states = condition.states.map((state) => (state === 'finished' ? 'FINISHED' : 'FAILED'))
       return event('RUN_STATE', { run_filter, run_state_filter: { states: [...new Set(states)] } })
+    }
+    case 'artifact': {
+      const [theirs] = Object.entries(artifactEvents).find(([, ours]) => ours === condition.event)!
+      const parts = filters.map(({ column, op, value }) => ({ [column]: { [`$${op}`]: value } }))
+      return event(theirs, { filter: JSON.stringify({ $or: [{ $and: parts }] }) })
     }
     default:
       return undefined

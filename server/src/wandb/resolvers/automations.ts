@@ -3,8 +3,10 @@ import { type AlertChannel, type AlertRule, GridError } from '@teamgrid/api'
 import type { Actor } from '../../actor.ts'
 import type { Alerts } from '../../alerts/service.ts'
 import { eventFrom, eventOf } from '../automation-words.ts'
+import type { Artifacts, StoredCollection } from '../../artifacts/service.ts'
 import type { Resolvers } from '../graphql.ts'
 import { parseObject, readStorageId, storageId } from '../words.ts'
+import { readId } from './artifact-nodes.ts'
 import { type PageArguments, pageOf } from './connections.ts'
 import { type EntityNode, entityOf, type Places, type ProjectNode, readable } from './places.ts'
 
@@ -35,7 +37,15 @@ const levels = { INFO: 'info', WARN: 'warn', ERROR: 'error' } as const
 /** The client's automations have no wait time. */
 const waitSeconds = 24 * 60 * 60
 
-export function automationResolvers({ alerts, places }: { alerts: Alerts; places: Places }): Resolvers {
+export function automationResolvers({
+  alerts,
+  artifacts,
+  places,
+}: {
+  alerts: Alerts
+  artifacts: Artifacts
+  places: Places
+}): Resolvers {
   /** Rules of a team that the client has words for, as everybody in it sees them. */
   async function triggersOf(actor: Actor, team: string, project?: string): Promise<Trigger[]> {
     const rules = (await readable(alerts.rules.list(actor, team))) ?? []
@@ -54,14 +64,20 @@ export function automationResolvers({ alerts, places }: { alerts: Alerts; places
     actor: Actor,
     type: string,
     id: string,
-  ): Promise<{ team: string; project: string | null }> {
-    if (type === 'ARTIFACT_COLLECTION')
-      throw new GridError('invalid', 'Automations of this server watch runs, and not artifacts')
+  ): Promise<{ team: string; project: string | null; collection: string | null }> {
+    if (type === 'ARTIFACT_COLLECTION') {
+      const known = readId('ArtifactCollection', id)
+      const collection = known && (await artifacts.findCollectionById(actor, known))
+      if (!collection) throw new GridError('not_found', 'There is no collection with this id')
+      if (collection.inRegistry)
+        throw new GridError('invalid', 'Automations belong to teams; registries belong to the organisation')
+      return { team: collection.teamSlug, project: collection.projectName, collection: collection.name }
+    }
     const uuid = readStorageId(type === 'PROJECT' ? 'Project' : 'Entity', id)
     const found = uuid && (await alerts.rules.placeOf(type === 'PROJECT' ? 'project' : 'team', uuid))
     const seen = found && (await readable(alerts.rules.list(actor, found.team)))
     if (!found || !seen) throw new GridError('not_found', 'There is no scope with this id')
-    return found
+    return { ...found, collection: null }
   }
 
   /** The rule's id and its team, if the actor may see it. */
@@ -99,7 +115,7 @@ export function automationResolvers({ alerts, places }: { alerts: Alerts; places
   return {
     Mutation: {
       async createFilterTrigger(_: unknown, { input }: { input: TriggerInput }, { actor }) {
-        const { team, project } = await scopeOf(actor, input.scopeType!, input.scopeID!)
+        const { team, project, collection } = await scopeOf(actor, input.scopeType!, input.scopeID!)
         const rules = (await readable(alerts.rules.list(actor, team))) ?? []
         if (rules.some(({ name, reach }) => reach === 'team' && name === input.name))
           throw new GridError('conflict', `There is an automation ${input.name} already`)
@@ -108,7 +124,7 @@ export function automationResolvers({ alerts, places }: { alerts: Alerts; places
           description: input.description ?? '',
           enabled: input.enabled ?? true,
           project,
-          ...eventFrom(input.triggeringEventType!, input.eventFilter!),
+          ...eventFrom(input.triggeringEventType!, input.eventFilter!, collection),
           level: 'warn',
           title: null,
           message: null,
@@ -130,7 +146,11 @@ export function automationResolvers({ alerts, places }: { alerts: Alerts; places
           ...(input.enabled == null ? {} : { enabled: input.enabled }),
           ...(scope ? { project: scope.project } : {}),
           ...(input.triggeringEventType && input.eventFilter
-            ? eventFrom(input.triggeringEventType, input.eventFilter)
+            ? eventFrom(
+                input.triggeringEventType,
+                input.eventFilter,
+                scope ? scope.collection : collectionOf(rule),
+              )
             : {}),
           ...(input.triggeredActionType ? actionFrom(input) : {}),
         })
@@ -178,10 +198,15 @@ export function automationResolvers({ alerts, places }: { alerts: Alerts; places
       name: ({ rule }: Trigger) => rule.name,
       description: ({ rule }: Trigger) => rule.description,
       enabled: ({ rule }: Trigger) => rule.enabled,
-      scope: ({ rule, team }: Trigger, _: unknown, { actor }) =>
-        rule.project === null
-          ? places.findEntity(actor, team)
-          : places.findProject(actor, team, rule.project),
+      scope: async ({ rule, team }: Trigger, _: unknown, { actor }) => {
+        const collection = collectionOf(rule)
+        const project = rule.project === null ? null : await places.findProject(actor, team, rule.project)
+        if (project && collection !== null) {
+          const found = await artifacts.findCollection(actor, project as never, collection)
+          if (found) return found
+        }
+        return rule.project === null ? places.findEntity(actor, team) : project
+      },
       triggeringCondition: ({ rule }: Trigger) => eventOf(rule),
       async triggeredAction({ rule, team }: Trigger, _: unknown, { actor }) {
         const [channel] = (await channelsOf(actor, team)).filter(({ id }) => rule.channelIds.includes(id))
@@ -189,7 +214,11 @@ export function automationResolvers({ alerts, places }: { alerts: Alerts; places
       },
     },
     TriggerScope: {
-      __resolveType: (scope: EntityNode | ProjectNode) => ('teamSlug' in scope ? 'Project' : 'Entity'),
+      __resolveType: (scope: EntityNode | ProjectNode | StoredCollection) => {
+        if ('keptById' in scope && 'inRegistry' in scope)
+          return scope.kind === 'sequence' ? 'ArtifactSequence' : 'ArtifactPortfolio'
+        return 'teamSlug' in scope ? 'Project' : 'Entity'
+      },
     },
     TriggeringCondition: { __resolveType: () => 'FilterEventTriggeringCondition' },
     TriggeredAction: {
@@ -230,6 +259,10 @@ export function automationResolvers({ alerts, places }: { alerts: Alerts; places
     ARIATriggeredAction: {},
     PushNotificationTriggeredAction: {},
   }
+}
+
+function collectionOf({ condition }: AlertRule): string | null {
+  return condition.kind === 'artifact' ? condition.collection : null
 }
 
 function channelId(given: string): string {

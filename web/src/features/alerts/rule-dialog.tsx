@@ -1,4 +1,4 @@
-import type { AlertCondition, AlertRule, Team } from '@teamgrid/api'
+import { type AlertCondition, type AlertRule, artifactWords, type Team } from '@teamgrid/api'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, grid } from '../../lib/client.ts'
@@ -21,6 +21,7 @@ const kinds: [Kind, string][] = [
   ['state', 'An experiment fails, crashes, finishes or is stopped'],
   ['silent', 'An experiment gives no sign of life'],
   ['script', 'A script reports something with wandb.alert()'],
+  ['artifact', 'An artifact is created, linked, or gets an alias or a tag'],
 ]
 const states = ['failed', 'crashed', 'finished', 'killed'] as const
 const levels = ['info', 'warn', 'error'] as const
@@ -50,7 +51,7 @@ export function RuleDialog({
       name: fieldOf(form, 'name'),
       project: fieldOf(form, 'project') || null,
       condition: conditionOf(kind, form),
-      filters: filtersOf(rule, fieldOf(form, 'tag'), fieldOf(form, 'contains')),
+      filters: filtersOf(kind, rule, fieldOf(form, 'tag'), fieldOf(form, 'contains')),
       audience: (fieldOf(form, 'audience') || 'owner') as AlertRule['audience'],
       channelIds: reach === 'mine' ? [] : form.getAll('channel').map(String),
       level: fieldOf(form, 'level') as AlertRule['level'],
@@ -105,14 +106,23 @@ export function RuleDialog({
         </Field>
         <ConditionFields key={kind} kind={kind} before={before} />
         <details open={(rule?.filters.length ?? 0) > 0}>
-          <summary className="cursor-pointer text-[13px] text-ink-soft">Only some experiments</summary>
+          <summary className="cursor-pointer text-[13px] text-ink-soft">
+            {kind === 'artifact' ? 'Only some aliases or tags' : 'Only some experiments'}
+          </summary>
           <div className="mt-2 grid gap-4 sm:grid-cols-2">
             <Field label="With the tag">
-              {(props) => <Input {...props} name="tag" maxLength={128} defaultValue={filterOf('tags')} />}
-            </Field>
-            <Field label="Whose name contains">
               {(props) => (
-                <Input {...props} name="contains" maxLength={200} defaultValue={filterOf('name')} />
+                <Input {...props} name="tag" maxLength={128} defaultValue={filterOf(columnsOf(kind)[0])} />
+              )}
+            </Field>
+            <Field label={kind === 'artifact' ? 'With the alias' : 'Whose name contains'}>
+              {(props) => (
+                <Input
+                  {...props}
+                  name="contains"
+                  maxLength={200}
+                  defaultValue={filterOf(columnsOf(kind)[1])}
+                />
               )}
             </Field>
           </div>
@@ -317,6 +327,17 @@ function ConditionFields({ kind, before }: { kind: Kind; before: AlertCondition 
       return grid(number('seconds', 'Seconds', 120, { step: 1, min: 60, max: 300 }))
     case 'script':
       return ticks('levels', levels, before?.kind === 'script' ? before.levels : ['warn', 'error'])
+    case 'artifact':
+      return grid(
+        <>
+          {choice('event', 'When', Object.entries(artifactWords))}
+          <Field label="Collection" help="Its name in the project chosen above; empty means any.">
+            {(props) => (
+              <Input {...props} name="collection" maxLength={128} defaultValue={was['collection'] ?? ''} />
+            )}
+          </Field>
+        </>,
+      )
   }
   return kind satisfies never
 }
@@ -372,16 +393,37 @@ function conditionOf(kind: Kind, form: FormData): AlertCondition {
       return { kind, seconds: number('seconds') }
     case 'script':
       return { kind, levels: form.getAll('levels') as (typeof levels)[number][] }
+    case 'artifact':
+      return {
+        kind,
+        event: fieldOf(form, 'event') as keyof typeof artifactWords,
+        collection: fieldOf(form, 'collection').trim() || null,
+      }
   }
   return kind satisfies never
 }
 
 /** The two filters this form knows; others, set elsewhere, stay. */
-function filtersOf(rule: AlertRule | undefined, tag: string, contains: string): AlertRule['filters'] {
-  const others = (rule?.filters ?? []).filter(({ column }) => column !== 'tags' && column !== 'name')
+function filtersOf(
+  kind: Kind,
+  rule: AlertRule | undefined,
+  tag: string,
+  contains: string,
+): AlertRule['filters'] {
+  const [tagColumn, nameColumn] = columnsOf(kind)
+  const isSameSort = (rule?.condition.kind === 'artifact') === (kind === 'artifact')
+  const others = (isSameSort ? (rule?.filters ?? []) : []).filter(
+    ({ column }) => column !== tagColumn && column !== nameColumn,
+  )
+  const op = kind === 'artifact' ? ('eq' as const) : ('contains' as const)
   return [
     ...others,
-    ...(tag.trim() ? [{ column: 'tags', op: 'eq' as const, value: tag.trim() }] : []),
-    ...(contains.trim() ? [{ column: 'name', op: 'contains' as const, value: contains.trim() }] : []),
+    ...(tag.trim() ? [{ column: tagColumn, op: 'eq' as const, value: tag.trim() }] : []),
+    ...(contains.trim() ? [{ column: nameColumn, op, value: contains.trim() }] : []),
   ]
+}
+
+/** What the two fields of the form look at: rules on artifacts look at what was given or taken. */
+function columnsOf(kind: Kind): [string, string] {
+  return kind === 'artifact' ? ['tag', 'alias'] : ['tags', 'name']
 }
