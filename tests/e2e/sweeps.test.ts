@@ -88,6 +88,11 @@ describe.skipIf(!chromium || !web)('sweeps in a browser', { timeout: 120_000 }, 
     await tried(sweep, 0.5, 'a')
     await page.getByRole('img', { name: /^Parallel coordinates: 11 lines/ }).waitFor()
     await picture(page, 'sweep')
+    // On a telephone everything is there, and nothing hangs over the edge.
+    await page.setViewportSize({ width: 375, height: 800 })
+    await page.getByRole('img', { name: /^Parallel coordinates: 11 lines/ }).waitFor()
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(375)
+    await page.setViewportSize({ width: 1280, height: 800 })
 
     await page.getByRole('button', { name: 'Pause' }).click()
     await page.getByRole('button', { name: 'Resume' }).waitFor()

@@ -3,9 +3,13 @@
  * and which parameters mattered. It happens in a thread of its own, so that nobody else waits for it.
  */
 import { Worker } from 'node:worker_threads'
-import type { Trial } from './bayes.ts'
-import type { Feature } from './importance.ts'
+import { suggest, type Trial } from './bayes.ts'
+import { type Feature, importances } from './importance.ts'
 import type { Values } from './parameters.ts'
+import { readConfig } from './sweep-config.ts'
+
+/** So many values are thought about in a few milliseconds: not worth a thread, whose beginning takes longer. */
+const valuesAtOnceMax = 200
 
 export type Question =
   | {
@@ -21,7 +25,7 @@ export type Answer = { id: number; value: unknown } | { id: number; error: strin
 
 export type Learner = ReturnType<typeof createLearner>
 
-/** One thread for all sweeps, begun with the first question; it does not keep the process alive. */
+/** One thread for all sweeps, begun with the first question that takes long; it does not keep the process alive. */
 export function createLearner() {
   let thread: Worker | undefined
   let lastId = 0
@@ -63,10 +67,14 @@ export function createLearner() {
      * @returns values for the next experiment.
      */
     async suggest(config: Record<string, unknown>, trials: readonly Trial[], seed: number, number: number) {
+      const { parameters } = readConfig(config).config
+      if (trials.length * parameters.length <= valuesAtOnceMax)
+        return suggest(parameters, trials, seed, number)
       return (await ask({ what: 'suggest', config, trials, seed, number })) as Values
     },
     /** As `importances` of importance.ts. */
     async importances(features: readonly Feature[], targets: readonly number[]) {
+      if (targets.length * features.length <= valuesAtOnceMax) return importances(features, targets)
       return (await ask({ what: 'importances', features, targets })) as number[] | null
     },
   }
