@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { attemptFiles, readExitRecord, readProcessIdentity, startTicksIn } from './attempt-dir.ts'
 import { pushArtifacts } from './artifacts.ts'
+import { unpin } from './datastores/cache.ts'
 import { createServer, Refused, type Server } from './http.ts'
 
 const stepMs = 500
@@ -89,7 +90,19 @@ export async function attend(folder: string): Promise<void> {
     // The server knows of an end already, or does not know the attempt: there is nothing left to say.
     if (!(error instanceof Refused)) throw error
   }
+  await unpinTrees(folder)
   await writeFile(join(folder, attemptFiles.agentState), JSON.stringify({ done: true }))
+}
+
+/** What it mounted is no longer kept for it. */
+async function unpinTrees(folder: string): Promise<void> {
+  const cache = process.env['GRID_CACHE']
+  const spec = JSON.parse((await textOf(folder, attemptFiles.spec)) || '{}') as {
+    attemptId?: string
+    datastores?: { digest: string }[]
+  }
+  if (cache === undefined || spec.attemptId === undefined) return
+  for (const { digest } of spec.datastores ?? []) await unpin(cache, digest, spec.attemptId)
 }
 
 /** Whether `grid-exec` is there, or has not begun, or has just written its record. */

@@ -5,12 +5,15 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
 import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
-import { hostname } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { attemptFiles } from './attempt-dir.ts'
+import { GridError } from '@teamgrid/api'
 import { noteBefore } from './artifacts.ts'
+import { materialise } from './datastores/materialise.ts'
+import { httpSource } from './datastores/source.ts'
 import { ensureEnvironment } from './environment.ts'
 import { createServer, Refused } from './http.ts'
 import { CannotPrepare, run } from './run.ts'
@@ -31,7 +34,7 @@ export type Spec = {
   env: Record<string, string>
   code: { sha256: string } | null
   environment: { kind: 'pip' | 'pyproject' | 'conda'; file: string; inheritSite?: boolean } | null
-  datastores: { versionId: string; name: string; mountPath: string }[]
+  datastores: { datastoreId: string; version: number; digest: string; name: string; mountPath: string }[]
   actions: { build: string[]; start: string[]; end: string[] }
 }
 
@@ -54,7 +57,7 @@ export async function prepare(folder: string): Promise<void> {
     if (spec.code !== null) await fetchCode(spec, folder, server.fetch, say)
     const environment = await ensureEnvironment(spec.environment, {
       work: path(attemptFiles.work),
-      cache: process.env['GRID_CACHE'] ?? join(folder, 'cache'),
+      cache: cacheOf(spec),
       log: path(attemptFiles.build),
       say,
     })
@@ -63,7 +66,7 @@ export async function prepare(folder: string): Promise<void> {
       isolation: process.env['GRID_ISOLATION'] === 'bwrap' ? 'bwrap' : 'none',
       hidden: (process.env['GRID_HIDDEN'] ?? '').split(':').filter(Boolean),
       readable: [...(environment.folder === null ? [] : [environment.folder]), ...environment.python],
-      datastores: [],
+      datastores: await mounts(spec, { url, token }, say),
     }
     const env = environmentOf(spec, boot, environment.path, sandbox, folder)
     await mkdir(path('home'), { recursive: true, mode: 0o700 })
@@ -71,13 +74,14 @@ export async function prepare(folder: string): Promise<void> {
     for (const action of spec.actions.build) await act(action, spec, sandbox, env, folder, say)
     for (const action of spec.actions.start) await act(action, spec, sandbox, env, folder, say)
     await noteBefore(folder)
-    const argv = argvOf(spec)
+    const argv = argvOf(spec).map((word) => withTrees(word, sandbox))
     await say(`Starting: ${argv.join(' ')}`)
     await put(path(attemptFiles.phase), 'running')
     const [program, ...args] = sandboxed(sandbox, spec.cwd, argv)
     become(program!, args, env)
   } catch (error) {
-    if (!(error instanceof CannotPrepare || error instanceof Refused)) throw error
+    if (!(error instanceof CannotPrepare || error instanceof Refused || error instanceof GridError))
+      throw error
     await say(error.message)
     await put(path(attemptFiles.failure), error.message)
     process.exit(125)
@@ -139,6 +143,38 @@ async function fetchCode(
   )
   if (code !== 0) throw new CannotPrepare(`The code could not be unpacked: ${output.trim()}`)
   await say('The code is in place.')
+}
+
+/** The trees of what it mounts, made on this node if need be. Their pins are named by the attempt. */
+async function mounts(
+  spec: Spec,
+  { url, token }: { url: string; token: string },
+  say: (text: string) => Promise<void>,
+): Promise<Sandbox['datastores']> {
+  const found: Sandbox['datastores'] = []
+  for (const { datastoreId, version, digest, name, mountPath } of spec.datastores) {
+    await say(`Fetching datastore ${name}, version ${version}.`)
+    const path = `/agent/v1/attempts/${spec.attemptId}/datastores/${datastoreId}/versions/${version}`
+    const tree = await materialise({
+      source: httpSource({ url, path, headers: { authorization: `Bearer ${token}` } }),
+      cache: cacheOf(spec),
+      digest,
+      pin: spec.attemptId,
+    })
+    found.push({ tree, mountPath })
+  }
+  return found
+}
+
+/** Where nothing can be mounted a path of a datastore is put in place of the one that was promised. */
+function withTrees(word: string, { isolation, datastores }: Sandbox): string {
+  if (isolation === 'bwrap') return word
+  const found = datastores.find(({ mountPath }) => word === mountPath || word.startsWith(`${mountPath}/`))
+  return found ? found.tree + word.slice(found.mountPath.length) : word
+}
+
+function cacheOf({ attemptId }: Spec): string {
+  return process.env['GRID_CACHE'] ?? join(tmpdir(), `grid-cache-${attemptId}`)
 }
 
 async function act(

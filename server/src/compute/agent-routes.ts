@@ -1,14 +1,14 @@
 /** What nodes say. The protocol is language-neutral and idempotent: docs/agent-protocol.md. */
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { GridError } from '@teamgrid/api'
+import { GridError, Id, missingMax, Sha256Hex } from '@teamgrid/api'
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Actor } from '../actor.ts'
 import type { Compute } from './service.ts'
 
 const chunkMax = 1024 * 1024 + 4096
-const jsonMax = 64 * 1024
+const jsonMax = 1024 * 1024
 
 const Bootstrap = z.object({
   bootToken: z.string().min(1).max(200),
@@ -23,6 +23,9 @@ const Exit = z.object({
   at: z.iso.datetime(),
   failure: z.string().max(10_000).optional(),
 })
+
+const Wanted = z.object({ sha256Hexes: z.array(Sha256Hex).min(1).max(missingMax) })
+const Checked = z.object({ sha256Hex: Sha256Hex })
 
 type OfAttempt = { Params: { attemptId: string } }
 
@@ -72,6 +75,32 @@ export function agentRoutes({
       return reply
         .header('content-type', 'application/gzip')
         .send(await agent.code(actor, request.params.attemptId))
+    })
+    type OfVersion = { Params: { attemptId: string; datastoreId: string; version: string } }
+    const mounted = async (request: FastifyRequest<OfVersion>) => {
+      const actor = await proven(request)
+      const { attemptId, datastoreId, version } = request.params
+      if (!Id.safeParse(datastoreId).success || !/^[1-9]\d{0,8}$/.test(version))
+        throw new GridError('not_found')
+      return await agent.datastore(actor, attemptId, { datastoreId, number: Number(version) })
+    }
+    const versions = `${base}/attempts/:attemptId/datastores/:datastoreId/versions/:version`
+    app.get<OfVersion>(`${versions}/manifest`, async (request, reply) => {
+      const datastore = await mounted(request)
+      return reply.header('content-type', 'application/gzip').send(await datastore.manifest())
+    })
+    app.post<OfVersion>(`${versions}/pack`, async (request, reply) => {
+      const datastore = await mounted(request)
+      const { sha256Hexes } = await json(request, Wanted)
+      const pack = await datastore.pack(sha256Hexes)
+      return reply
+        .header('content-type', 'application/octet-stream')
+        .send(Readable.from(pack, { objectMode: false }))
+    })
+    app.post<OfVersion>(`${versions}/check`, async (request, reply) => {
+      const datastore = await mounted(request)
+      const { sha256Hex } = await json(request, Checked)
+      return reply.send({ isWhole: await datastore.check(sha256Hex) })
     })
     app.put<{ Params: { attemptId: string; '*': string } }>(
       `${base}/attempts/:attemptId/files/*`,

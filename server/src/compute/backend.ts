@@ -37,8 +37,10 @@ export type InstanceType = {
 }
 
 export type DatastoreMount = {
-  /** The version's id; the node asks for its tree by it. */
-  versionId: string
+  datastoreId: string
+  version: number
+  /** Of its manifest: names the tree on the node. */
+  digest: string
   name: string
   /** As the script sees it, `/datastores/<name>` unless asked for otherwise. */
   mountPath: string

@@ -49,7 +49,7 @@ export async function openLocalMachine(options: {
   log: (text: string, error: unknown) => void
 }): Promise<Backend> {
   const dataDir = resolve(options.dataDir)
-  const root = join(dataDir, 'compute_attempts')
+  const root = join(dataDir, 'attempts')
   const cache = join(dataDir, 'cache')
   await mkdir(root, { recursive: true, mode: 0o700 })
   await mkdir(cache, { recursive: true, mode: 0o700 })
@@ -60,7 +60,12 @@ export async function openLocalMachine(options: {
     root,
     gridExec,
     delivery: { node: process.execPath, agent: agentFile, serverUrl: options.origin },
-    nodeEnv: { GRID_ISOLATION: options.isolation, GRID_CACHE: cache, GRID_HIDDEN: dataDir },
+    nodeEnv: {
+      ...registries(),
+      GRID_ISOLATION: options.isolation,
+      GRID_CACHE: cache,
+      GRID_HIDDEN: dataDir,
+    },
     ...(options.slots ? { slots: options.slots } : {}),
     log: options.log,
   })
@@ -70,7 +75,11 @@ export async function openLocalMachine(options: {
     const agent = spawn(process.execPath, [agentFile, 'serve', root], {
       detached: true,
       stdio: 'ignore',
-      env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: process.env['HOME'] ?? '/' },
+      env: {
+        PATH: process.env['PATH'] ?? '/usr/bin:/bin',
+        HOME: process.env['HOME'] ?? '/',
+        GRID_CACHE: cache,
+      },
     })
     agent.on('error', (error) => options.log('Starting the agent failed', error))
     agent.unref()
@@ -97,6 +106,16 @@ export async function openLocalMachine(options: {
       await backend.close()
     },
   }
+}
+
+/** Where packages come from, as the server was told; the environments of programs are built with it. */
+function registries(): Record<string, string> {
+  const names = /^(?:PIP_(?:INDEX_URL|EXTRA_INDEX_URL|TRUSTED_HOST|CERT|CONFIG_FILE)|https?_proxy|no_proxy)$/i
+  return Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) =>
+      value && names.test(name) ? [[name, value]] : [],
+    ),
+  )
 }
 
 async function isAgentThere(root: string): Promise<boolean> {

@@ -42,6 +42,15 @@ export type AttemptOwner = {
   /** The number of the next line of output. */
   firstLine(attempt: Attempt): Promise<number>
   output(attempt: Attempt, actor: Actor, first: number, lines: string[]): Promise<void>
+  /** What is mounted, for the node that mounts it. @throws GridError not_found for what is not. */
+  datastore(
+    attempt: Attempt,
+    version: { datastoreId: string; number: number },
+  ): {
+    manifest(): Promise<Readable>
+    pack(sha256Hexes: string[]): Promise<AsyncIterable<Uint8Array>>
+    check(sha256Hex: string): Promise<boolean>
+  }
   /** A file that it made. */
   file(attempt: Attempt, path: string, body: Readable): Promise<void>
   beat(attempt: Attempt): Promise<void>
@@ -293,6 +302,14 @@ export function createCompute(deps: ComputeDeps) {
       code: async (actor: Actor, attemptId: string) => {
         const attempt = await ofKey(actor, attemptId)
         return await ownerOf(attempt).code(attempt)
+      },
+      datastore: async (
+        actor: Actor,
+        attemptId: string,
+        version: { datastoreId: string; number: number },
+      ) => {
+        const attempt = await ofKey(actor, attemptId)
+        return ownerOf(attempt).datastore(attempt, version)
       },
       file: async (actor: Actor, attemptId: string, path: string, body: Readable) => {
         const attempt = await ofKey(actor, attemptId)

@@ -27,7 +27,16 @@ const states: Record<AttemptState, ExperimentState> = {
   rejected: 'failed',
 }
 
-export function createOwning({ db, experiments, compute, blobs, sealed, publicUrl, log }: RunsDeps): void {
+export function createOwning({
+  db,
+  experiments,
+  datastores,
+  compute,
+  blobs,
+  sealed,
+  publicUrl,
+  log,
+}: RunsDeps): void {
   const { inRun } = experiments
 
   compute.own('experiment', {
@@ -88,6 +97,14 @@ export function createOwning({ db, experiments, compute, blobs, sealed, publicUr
         lines.map((text) => ({ timeMs, level: 'info', label: '', text })),
       )
     },
+    datastore(attempt, { datastoreId, number }) {
+      const by = { kind: 'experiment', id: attempt.ownerId } as const
+      return {
+        manifest: () => datastores.pinnedManifest(by, datastoreId, number),
+        pack: (sha256Hexes) => datastores.pinnedPack(by, datastoreId, number, sha256Hexes),
+        check: (sha256Hex) => datastores.pinnedCheck(by, datastoreId, number, sha256Hex),
+      }
+    },
     async file(attempt, path, body) {
       await experiments.storeFile(attempt.ownerId, path, body)
     },
@@ -101,6 +118,8 @@ export function createOwning({ db, experiments, compute, blobs, sealed, publicUr
       await compute.createAttempt(trx, { ...attempt, number: attempt.number + 1, spec: attempt.spec })
       return
     }
+    // What it mounted may be deleted from now on.
+    if (isFinal(to)) await datastores.unpin(trx, { kind: 'experiment', id: attempt.ownerId })
     await inRun.setRunState(trx, attempt.ownerId, {
       state: states[to],
       ...(isFinal(to) ? { exitCode: attempt.exitCode, endedAt: at } : {}),

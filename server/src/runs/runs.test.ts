@@ -1,4 +1,7 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createSender } from '../datastores/testing.ts'
 import { startWithMachine } from './testing.ts'
 
 let grid: Awaited<ReturnType<typeof startWithMachine>>
@@ -89,3 +92,130 @@ test('a team mate stops what runs and what waits; what it wrote stays', async ()
   expect(run.experimentList[0]!.attempt!.state).toBe('stopped')
   expect(await output('to-be-stopped')).toContain('saved')
 })
+
+test('a team mate’s datastore is where it was said to be, and is kept for as long', async () => {
+  const { member, mate, slug } = team
+  const { datastoreId } = await createSender(grid).send(member, slug, 'cats', { 'a.txt': 'meow\n' })
+  const code = await grid.send(mate, slug, {
+    'read.sh': 'cat "$1/a.txt"\necho more >> "$1/a.txt" || exit 9\n',
+  })
+  const refused = mate.runs.submit({
+    team: slug,
+    spec: {
+      script: 'read.sh',
+      datastores: [{ reference: `${member.username}:/datastores/[name]/[version]` }],
+    },
+    code,
+  })
+  await expect(refused).rejects.toMatchObject({ code: 'invalid' })
+  const made = await mate.runs.submit({
+    team: slug,
+    name: 'reads-cats',
+    spec: {
+      script: 'read.sh',
+      arguments: ['/datastores/cats'],
+      datastores: [{ reference: `${member.username}:/datastores/cats/1` }],
+    },
+    code,
+  })
+  expect(made.datastores).toEqual([
+    { owner: member.username, name: 'cats', version: 1, mountPath: '/datastores/cats' },
+  ])
+  await expect(team.admin.datastores.delete({ datastoreId, version: 1 })).rejects.toMatchObject({
+    code: 'conflict',
+  })
+  const run = await grid.until(() => mate.runs.get({ team: slug, run: 'reads-cats' }), ended)
+  expect(await output('reads-cats')).toContain('meow')
+  // What is bound is read-only; without bubblewrap a process of root could write to anything.
+  if (grid.isolation === 'bwrap') expect(run.experimentList[0]!.exitCode).toBe(9)
+  await team.admin.datastores.delete({ datastoreId, version: 1 })
+})
+
+test('files that it makes are kept, and those it came with are not', async () => {
+  const { member, slug } = team
+  const code = await grid.send(member, slug, {
+    'make.sh': 'mkdir -p out\necho weights > out/model.bin\necho changed >> given.txt\n',
+    'given.txt': 'given',
+    'same.txt': 'same',
+  })
+  const made = await member.runs.submit({ team: slug, name: 'makes', spec: { script: 'make.sh' }, code })
+  await grid.until(() => member.runs.get({ team: slug, run: 'makes' }), ended)
+  const files = await member.experiments.files({
+    team: slug,
+    project: made.project,
+    experiment: 'makes-exp0',
+  })
+  expect(files.map((file) => file.path)).toEqual(['given.txt', 'out/model.bin'])
+})
+
+test('an environment that cannot be built fails the experiment and says why', async () => {
+  const { member, slug } = team
+  const code = await grid.send(member, slug, {
+    'train.py': 'print("never")\n',
+    'requirements.txt': './no-such-folder\n',
+    'environment.yml': 'name: x\n',
+  })
+  for (const [name, dependencies, says] of [
+    [
+      'pip-fails',
+      { kind: 'pip', file: 'requirements.txt' },
+      /requirements.txt could not be built: .*no-such-folder/,
+    ],
+    ['conda-fails', { kind: 'conda', file: 'environment.yml' }, /needs conda/],
+  ] as const) {
+    await member.runs.submit({ team: slug, name, spec: { script: 'train.py', dependencies }, code })
+    const run = await grid.until(() => member.runs.get({ team: slug, run: name }), ended)
+    expect(run.experimentList[0]).toMatchObject({
+      state: 'failed',
+      attempt: { message: expect.stringMatching(says) },
+    })
+  }
+})
+
+test('a key of a job is its experiment’s alone, is used once to begin, and dies with it', async () => {
+  const { member, slug } = team
+  const code = await grid.send(member, slug, {
+    'tell.sh': 'echo "$GRID_API_KEY $GRID_ATTEMPT_ID"\nwhile [ ! -e /nothing ]; do sleep 0.1; done\n',
+  })
+  await member.runs.submit({
+    team: slug,
+    name: 'keyed',
+    spec: { script: 'tell.sh', arguments: ['[1, 2]'] },
+    code,
+    environment: { SECRET: 'of the creator' },
+  })
+  const [line] = await grid.until(
+    () => output('keyed'),
+    (lines) => lines.length > 0,
+  )
+  const [key = '', attemptId = ''] = line!.split(' ')
+  const job = grid.clientWith({ authorization: `Bearer ${key}` })
+  const place = { team: slug, project: 'uncategorized' }
+  expect((await job.experiments.get({ ...place, experiment: 'keyed-exp0' })).name).toBe('keyed-exp0')
+  for (const forbidden of [
+    () => job.experiments.get({ ...place, experiment: 'keyed-exp1' }),
+    () => job.experiments.stop({ ...place, experiment: 'keyed-exp0' }),
+    () => job.runs.get({ team: slug, run: 'keyed' }),
+    () => job.runs.submit({ team: slug, spec: { script: 'tell.sh' }, code }),
+    () => job.me.createKey({ name: 'mine' }),
+    () => job.teams.get({ team: slug }),
+  ])
+    await expect(forbidden()).rejects.toMatchObject({ code: expect.stringMatching(/not_found|forbidden/) })
+  expect(await member.me.keys()).not.toContainEqual(expect.objectContaining({ name: 'keyed-exp0' }))
+  const again = await fetch(`${grid.address}/agent/v1/bootstrap`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ bootToken: await bootToken(attemptId), token: 'x'.repeat(40), node: 'thief' }),
+  })
+  expect(again.status).toBe(401)
+  await member.runs.stop({ team: slug, run: 'keyed' })
+  await grid.until(() => member.runs.get({ team: slug, run: 'keyed' }), ended)
+  await expect(job.experiments.get({ ...place, experiment: 'keyed-exp0' })).rejects.toMatchObject({
+    code: 'unauthenticated',
+  })
+  expect(JSON.stringify(await member.runs.get({ team: slug, run: 'keyed' }))).not.toContain('of the creator')
+})
+
+async function bootToken(attemptId: string): Promise<string> {
+  return (await readFile(join(grid.folder, 'attempts', attemptId, 'boot'), 'utf8')).split('\n')[0]!
+}

@@ -23,7 +23,10 @@ export type RunsDeps = {
   access: Access
   teams: Pick<Teams, 'teamGuard' | 'ensureProject'>
   experiments: Pick<Experiments, 'inRun' | 'storeFile' | 'delete' | 'stop'>
-  datastores: Pick<Datastores, 'resolve'>
+  datastores: Pick<
+    Datastores,
+    'mountable' | 'pin' | 'unpin' | 'pinnedManifest' | 'pinnedPack' | 'pinnedCheck'
+  >
   compute: Compute
   blobs: BlobStore
   sealed: Sealed

@@ -9,6 +9,8 @@ export type Db = Kysely<Database>
 export type StoredDatastore = {
   versionId: string
   datastoreId: string
+  /** Of its manifest: names the tree on a node. */
+  digest: string
   owner: string
   name: string
   version: number

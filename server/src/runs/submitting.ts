@@ -135,6 +135,16 @@ export function createSubmitting(
             )
             .execute()
         for (const each of rows)
+          for (const mount of mounts)
+            await datastores.pin(trx, mount, {
+              kind: 'experiment',
+              id: each.id,
+              label: each.name,
+              teamId: team.id,
+              ownerId: owner.createdBy,
+              isPrivate: project.visibility === 'private',
+            })
+        for (const each of rows)
           await compute.createAttempt(trx, {
             kind: 'experiment',
             ownerId: each.id,
@@ -150,7 +160,13 @@ export function createSubmitting(
               code: archive ? { sha256: code!, sizeBytes: archive.size_bytes } : null,
               environment: spec.dependencies,
               image: null,
-              datastores: mounts.map(({ versionId, name, mountPath }) => ({ versionId, name, mountPath })),
+              datastores: mounts.map(({ datastoreId, version, digest, name, mountPath }) => ({
+                datastoreId,
+                version,
+                digest,
+                name,
+                mountPath,
+              })),
               actions: spec.actions,
               resources: {
                 cpus: spec.resources.cpus,
@@ -194,8 +210,8 @@ export function createSubmitting(
   async function mountsOf(actor: Actor, spec: RunSpec): Promise<StoredDatastore[]> {
     const mounts: StoredDatastore[] = []
     for (const { reference, mountPath } of spec.datastores) {
-      const { datastore, version } = await datastores.resolve(actor, reference)
-      const path = mountPath ?? `/datastores/${datastore.name}`
+      const mount = await datastores.mountable(actor, reference, 'datastore:use')
+      const path = mountPath ?? `/datastores/${mount.name}`
       if (!/^\/(?!\/)[^\0]*$/.test(path) || path.split('/').includes('..'))
         throw new GridError('invalid', `"${path}" is no place for a datastore`, {
           hint: 'Give an absolute path, such as /datastores/cats.',
@@ -204,14 +220,8 @@ export function createSubmitting(
         throw new GridError('invalid', `Two datastores cannot both be at ${path}`, {
           hint: 'Say where one of them goes with --datastore_mount_dir.',
         })
-      mounts.push({
-        versionId: `${datastore.id}/${version.number}`,
-        datastoreId: datastore.id,
-        owner: datastore.owner.username,
-        name: datastore.name,
-        version: version.number,
-        mountPath: path,
-      })
+      const { datastoreId, versionId, digest, owner, name, number } = mount
+      mounts.push({ datastoreId, versionId, digest, owner, name, version: number, mountPath: path })
     }
     return mounts
   }
