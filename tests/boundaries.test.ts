@@ -17,6 +17,7 @@ const alerts = 'server/src/alerts/service.ts'
 const node = 'agent/src/index.ts'
 const compute = 'server/src/compute/service.ts'
 const datastores = 'server/src/datastores/service.ts'
+const usage = 'server/src/usage/service.ts'
 const reports = 'server/src/reports/service.ts'
 
 /** Each folder may import from itself and from what stands beside it. The longest name that fits counts. */
@@ -33,7 +34,7 @@ const mayImport: Record<string, string[]> = {
   'server/src/artifacts/': [...slice, experiments, teams],
   'server/src/sweeps/': [...slice, experiments, teams],
   'server/src/exports/': [...slice, experiments, teams],
-  'server/src/runs/': [...slice, compute, datastores, experiments, teams],
+  'server/src/runs/': [...slice, usage, compute, datastores, experiments, teams],
   'server/src/compute/': [...slice, node, teams],
   'server/src/experiments/': [...slice, teams],
   'server/src/datastores/': [...slice, teams],

@@ -556,6 +556,46 @@ describe('REST', () => {
   })
 })
 
+/** The key that the machine of one experiment has: here that of the admin's. */
+describe('the key of a job', () => {
+  /** What it may ask besides its own experiment: about itself and this server. */
+  const harmless = /^(?:instance\.about|me\.get|datastores\.|clusters\.)/
+  let job: Record<string, Record<string, (input: object) => Promise<unknown>>>
+  beforeAll(async () => {
+    const secret = randomText(40)
+    const admin = (await app.teams.actors.ofKey(team.admin.key, { origin: app.origin, client: 'web' }))
+      .userId!
+    const id = crypto.randomUUID()
+    await app.teams.insertJobKey(app.db, {
+      id,
+      userId: admin,
+      experimentId: crypto.randomUUID(),
+      name: 'job',
+      secretHash: createHash('sha256').update(secret).digest('hex'),
+    })
+    job = app.clientWith({ authorization: `Bearer ${secret}` }) as never
+  })
+  test.each(endpoints.filter((name) => !harmless.test(name)))(
+    '%s is closed to it, or empty',
+    async (name) => {
+      const [noun, verb] = name.split('.') as [string, string]
+      const answer = await job[noun]![verb]!(rules[name]!.input(world)).catch(
+        (error: GridError) => error.code,
+      )
+      const isEmpty = typeof answer === 'object' && JSON.stringify(answer).length < 60
+      if (!isEmpty)
+        expect([
+          'not_found',
+          'forbidden',
+          'policy_denied',
+          'unauthenticated',
+          'invalid',
+          'conflict',
+        ]).toContain(answer)
+    },
+  )
+})
+
 describe('other routes', () => {
   /** Everything Fastify answers besides the contract, and why it may. */
   const known: Record<string, 'open' | 'key' | 'signed'> = {
@@ -592,6 +632,9 @@ describe('other routes', () => {
     'POST /agent/v1/attempts/:attemptId/beat': 'key',
     'PUT /agent/v1/attempts/:attemptId/streams/:name': 'key',
     'GET /agent/v1/attempts/:attemptId/code': 'key',
+    'GET /agent/v1/attempts/:attemptId/datastores/:datastoreId/versions/:version/manifest': 'key',
+    'POST /agent/v1/attempts/:attemptId/datastores/:datastoreId/versions/:version/pack': 'key',
+    'POST /agent/v1/attempts/:attemptId/datastores/:datastoreId/versions/:version/check': 'key',
     'PUT /agent/v1/attempts/:attemptId/files/*': 'key',
     'POST /agent/v1/attempts/:attemptId/exit': 'key',
   }

@@ -65,7 +65,7 @@ async function start(): Promise<void> {
 
   const logError = (text: string, error: unknown) =>
     log.error(`${text}: ${error instanceof Error ? error.stack : String(error)}`)
-  const { app, alerts, artifacts, compute, mailer, teams, experiments, sweeps, datastores, usage } =
+  const { app, alerts, artifacts, compute, mailer, teams, experiments, sweeps, datastores, runs } =
     await wire(
       {
         db,
@@ -118,7 +118,7 @@ async function start(): Promise<void> {
   every(mailStepMs, async () => mailer.wake(), 'Sending mail failed')
   every(sealMs, () => teams.sealAudit(), 'Sealing the audit log failed')
   every(clearMs, () => datastores.clear(), 'Clearing away what no datastore holds failed')
-  every(tickMs, () => usage.tick(), 'Keeping the books of usage failed')
+  every(tickMs, () => runs.charge(), 'Keeping the books of usage failed')
   every(mailStepMs, () => alerts.step(), 'Looking after alerts failed')
   closers.push(() => alerts.settled())
 

@@ -117,21 +117,6 @@ export async function wire(engines: Engines, options: WiringOptions) {
   const sweeps = createSweeps({ db, access, teams, experiments, events, deeds, clock })
   const artifacts = createArtifacts({ db, access, teams, experiments, blobs, signed, events, deeds, clock })
   const datastores = createDatastores({ db, access, teams, blobs, signed, events, deeds, clock })
-  const compute = createCompute({ db, access, teams, clock, log: options.log })
-  const runs = createRuns({
-    db,
-    access,
-    teams,
-    experiments,
-    datastores,
-    compute,
-    blobs,
-    sealed,
-    publicUrl,
-    events,
-    clock,
-    log: options.log,
-  })
   const alerts = createAlerts({
     db,
     access,
@@ -168,6 +153,22 @@ export async function wire(engines: Engines, options: WiringOptions) {
     deeds,
     linkOrigin: options.linkOrigin ?? publicUrl ?? '',
     clock,
+  })
+  const compute = createCompute({ db, access, teams, clock, log: options.log })
+  const runs = createRuns({
+    db,
+    access,
+    teams,
+    experiments,
+    datastores,
+    compute,
+    blobs,
+    sealed,
+    publicUrl,
+    usage,
+    events,
+    clock,
+    log: options.log,
   })
   const authenticate = createAuthenticate({
     teams,

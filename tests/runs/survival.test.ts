@@ -17,50 +17,54 @@ while [ $i -lt 40 ]; do echo "line $i"; i=$((i + 1)); sleep 0.2; done
 exit 5
 `
 
-test('a server and an agent that are killed lose no line, no exit code, and start nothing twice', async () => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'teamgrid-survival-'))
-  const env = { TEAMGRID_LOCAL: (await probeIsolation()) ?? 'none' }
-  let server = await startServer({ dataDir, env })
-  onTestFinished(async () => {
-    await server.stop()
-    await rm(dataDir, { recursive: true, force: true })
-  })
-  const key = randomText(40)
-  const client = (): GridClient =>
-    createClient({ url: server.url, headers: () => ({ authorization: `Bearer ${key}` }) })
-  const operator = createClient({
-    url: server.url,
-    headers: () => ({ authorization: `Bearer ${server.operatorToken}` }),
-  })
-  await operator.users.create({
-    username: 'ada',
-    email: 'ada@example.org',
-    password: 'correct horse battery',
-    apiKey: key,
-    admin: false,
-  })
-  const code = await sendCode(server.url, key)
-  await client().runs.submit({ team: 'ada', name: 'survivor', spec: { script: 'count.sh' }, code })
-  const lines = async () => {
-    const place = { team: 'ada', project: 'uncategorized', experiment: 'survivor-exp0' }
-    return (await client().experiments.console(place)).lines.map((line) => line.text)
-  }
-  await until(lines, (found) => found.includes('line 3'))
+test(
+  'a server and an agent that are killed lose no line, no exit code, and start nothing twice',
+  { timeout: 240_000 },
+  async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'teamgrid-survival-'))
+    const env = { TEAMGRID_LOCAL: (await probeIsolation()) ?? 'none' }
+    let server = await startServer({ dataDir, env })
+    onTestFinished(async () => {
+      await server.stop()
+      await rm(dataDir, { recursive: true, force: true })
+    })
+    const key = randomText(40)
+    const client = (): GridClient =>
+      createClient({ url: server.url, headers: () => ({ authorization: `Bearer ${key}` }) })
+    const operator = createClient({
+      url: server.url,
+      headers: () => ({ authorization: `Bearer ${server.operatorToken}` }),
+    })
+    await operator.users.create({
+      username: 'ada',
+      email: 'ada@example.org',
+      password: 'correct horse battery',
+      apiKey: key,
+      admin: false,
+    })
+    const code = await sendCode(server.url, key)
+    await client().runs.submit({ team: 'ada', name: 'survivor', spec: { script: 'count.sh' }, code })
+    const lines = async () => {
+      const place = { team: 'ada', project: 'uncategorized', experiment: 'survivor-exp0' }
+      return (await client().experiments.console(place)).lines.map((line) => line.text)
+    }
+    await until(lines, (found) => found.includes('line 3'))
 
-  const [agent = ''] = (await readFile(join(dataDir, 'attempts/.agent/pid'), 'utf8')).split(' ')
-  process.kill(Number(agent), 'SIGKILL')
-  await server.kill9()
-  server = await startServer({ dataDir, env })
+    const [agent = ''] = (await readFile(join(dataDir, 'attempts/.agent/pid'), 'utf8')).split(' ')
+    process.kill(Number(agent), 'SIGKILL')
+    await server.kill9()
+    server = await startServer({ dataDir, env })
 
-  const run = await until(
-    () => client().runs.get({ team: 'ada', run: 'survivor' }),
-    (found) => found.experimentList[0]!.attempt!.endedAt !== null,
-  )
-  expect(run.experimentList).toMatchObject([
-    { state: 'failed', exitCode: 5, attempt: { number: 0, state: 'failed' } },
-  ])
-  expect(await lines()).toEqual(['begun', ...Array.from({ length: 40 }, (_, index) => `line ${index}`)])
-})
+    const run = await until(
+      () => client().runs.get({ team: 'ada', run: 'survivor' }),
+      (found) => found.experimentList[0]!.attempt!.endedAt !== null,
+    )
+    expect(run.experimentList).toMatchObject([
+      { state: 'failed', exitCode: 5, attempt: { number: 0, state: 'failed' } },
+    ])
+    expect(await lines()).toEqual(['begun', ...Array.from({ length: 40 }, (_, index) => `line ${index}`)])
+  },
+)
 
 async function sendCode(url: string, key: string): Promise<{ sha256: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'teamgrid-code-'))

@@ -23,6 +23,8 @@ export type Attempt = {
   endedAt: Date | null
   heartbeatAt: Date | null
   stopRequestedAt: Date | null
+  /** Null where somebody just stopped it. */
+  stopReason: string | null
   stopSentAt: Date | null
   killSentAt: Date | null
   absentCount: number
@@ -147,7 +149,7 @@ function stopOf(attempt: Attempt, now: Date): Decision | undefined {
   // It is being submitted: there is nothing to be stopped yet, and it will be.
   if (attempt.ref === null) return undefined
   if (stopSentAt === null)
-    return { set: { state: 'stopping', message: 'It was asked to stop.' }, act: 'stop' }
+    return { set: { state: 'stopping', message: attempt.stopReason ?? 'It was asked to stop.' }, act: 'stop' }
   const late = now.getTime() - stopSentAt.getTime() - attempt.spec.graceSec * 1000
   if (late > overtimeMs && killSentAt === null) return { set: {}, act: 'kill' }
   return { set: {} }
@@ -164,10 +166,14 @@ function endOf(attempt: Attempt, { code, cause, at }: Exit, why: string | undefi
     )
   }
   if (cause === 'timeout') return end('timeout', 'It ran longer than its time limit and was ended.')
-  if (cause === 'cancel' || attempt.stopRequestedAt) return end('stopped', 'Stopped.')
+  if (cause === 'cancel' || attempt.stopRequestedAt) return end('stopped', stoppedBecause(attempt))
   if (cause === 'node') return end('lost', why ?? 'Its machine failed.')
   if (code === 0) return end('succeeded', 'Done.')
   return end('failed', why ?? codeSentence(code))
+}
+
+function stoppedBecause({ stopReason }: Attempt): string {
+  return stopReason === null ? 'Stopped.' : `Stopped: ${stopReason}`
 }
 
 function codeSentence(code: number | undefined): string {

@@ -124,11 +124,11 @@ export function createCompute(deps: ComputeDeps) {
   }
 
   /** Marks live attempts of these owners as to be stopped; asking twice is asking once. Who asks has proven it. */
-  async function requestStop(trx: Db, ownerIds: readonly string[]): Promise<void> {
+  async function requestStop(trx: Db, ownerIds: readonly string[], reason?: string): Promise<void> {
     if (ownerIds.length === 0) return
     await trx
       .updateTable('compute_attempts')
-      .set({ stop_requested_at: clock.now() })
+      .set({ stop_requested_at: clock.now(), stop_reason: reason ?? null })
       .where('owner_id', 'in', [...ownerIds])
       .where('ended_at', 'is', null)
       .where('stop_requested_at', 'is', null)

@@ -29,6 +29,7 @@ export function attemptOf(row: Row): Attempt {
     endedAt: row.ended_at,
     heartbeatAt: row.heartbeat_at,
     stopRequestedAt: row.stop_requested_at,
+    stopReason: row.stop_reason,
     stopSentAt: row.stop_sent_at,
     killSentAt: row.kill_sent_at,
     absentCount: row.absent_count,

@@ -10,7 +10,9 @@ import type { Sealed } from '../lib/sealed.ts'
 import type { BlobStore } from '../stores/blob/blob-store.ts'
 import type { Database } from '../stores/postgres/schema.ts'
 import type { Teams } from '../teams/service.ts'
+import type { Usage } from '../usage/service.ts'
 import { createActing } from './acting.ts'
+import { createCharging } from './charging.ts'
 import { createCode } from './code.ts'
 import { createOwning } from './owning.ts'
 import { createReading } from './reading.ts'
@@ -32,6 +34,7 @@ export type RunsDeps = {
   sealed: Sealed
   /** The address that people know; null when nobody has said one. */
   publicUrl: string | null
+  usage: Pick<Usage, 'startStays' | 'endStays' | 'tick' | 'proveFunds'>
   events: Events
   clock: Clock
   log: (text: string, error: unknown) => void
@@ -42,6 +45,7 @@ export function createRuns(deps: RunsDeps) {
   createOwning(deps)
   return {
     ...reading,
+    ...createCharging(deps),
     ...createCode(deps),
     ...createSubmitting(deps, reading),
     ...createActing(deps, reading),

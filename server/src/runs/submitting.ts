@@ -6,6 +6,7 @@ import type { Actor } from '../actor.ts'
 import { newId } from '../lib/ids.ts'
 import { readableName } from '../lib/readable-name.ts'
 import { storableText, toStrictJson } from '../lib/tolerant-json.ts'
+import { machineOf } from './charging.ts'
 import { checkPaths, commandLine, configOf, plan } from './command.ts'
 import type { Reading } from './reading.ts'
 import type { RunsDeps } from './service.ts'
@@ -26,7 +27,7 @@ const reserved = new Set([
 ])
 
 export function createSubmitting(
-  { db, access, teams, experiments, datastores, compute, sealed, events, clock }: RunsDeps,
+  { db, access, teams, experiments, datastores, compute, usage, sealed, events, clock }: RunsDeps,
   reading: Reading,
 ) {
   async function submit(actor: Actor, input: SubmitInput): Promise<RunDetails> {
@@ -56,6 +57,19 @@ export function createSubmitting(
       warnings.push(
         `${missing.join(', ')} of ${source.name} stayed with ${source.createdBy.username}: set what the script needs.`,
       )
+    const funds = await usage.proveFunds({
+      teamId: team.id,
+      userId: actor.attributedTo?.userId ?? actor.userId,
+      projectId: null,
+      cluster: cluster.name,
+      machine: machineOf(
+        { instanceType: cluster.machine?.name ?? null, resources: spec.resources },
+        cluster.name,
+      ),
+      isSpot: spec.useSpot,
+      machines: planned.experiments.length,
+    })
+    warnings.push(...funds.warnings)
     const runId = newId(clock.now().getTime())
     const owner = {
       teamId: team.id,

@@ -18,7 +18,7 @@ const secretLength = 40
 
 export function createKeys({ db, access, clock }: TeamsDeps) {
   async function myKeys(actor: Actor): Promise<ApiKey[]> {
-    return listKeys(db, me(actor))
+    return listKeys(db, wholly(actor))
   }
 
   async function createMyKey(actor: Actor, name: string) {

@@ -929,6 +929,7 @@ type ComputeAttemptTable = {
   ended_at: InstantOrNull
   heartbeat_at: InstantOrNull
   stop_requested_at: InstantOrNull
+  stop_reason: string | null
   stop_sent_at: InstantOrNull
   kill_sent_at: InstantOrNull
   absent_count: Generated<number>
