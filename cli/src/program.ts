@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { addAbout } from './commands/about.ts'
 import { addAlerts } from './commands/alerts.ts'
+import { addArchive } from './commands/archive.ts'
 import { addArtifacts } from './commands/artifacts.ts'
 import { addDelete } from './commands/delete.ts'
 import { addDatastore } from './commands/datastore.ts'
@@ -10,6 +11,7 @@ import { addLogin } from './commands/login.ts'
 import { addLogs } from './commands/logs.ts'
 import { addExport } from './commands/export.ts'
 import { addMove } from './commands/move.ts'
+import { addClone } from './commands/clone.ts'
 import { addClusters } from './commands/clusters.ts'
 import { addRun } from './commands/run.ts'
 import { addReproduce } from './commands/reproduce.ts'
@@ -49,6 +51,8 @@ export async function runGrid(io: Io, argv: readonly string[]): Promise<number> 
   addDatastore(program, io)
   addMove(program, io)
   addClusters(program, io)
+  addClone(program, io)
+  addArchive(program, io)
   addExport(program, io)
   addStop(program, io)
   addSweep(program, io)

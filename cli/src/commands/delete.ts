@@ -4,6 +4,7 @@ import { confirm, findAll, ofOthers, ownersText, permitted } from '../acting.ts'
 import { type Context, handle } from '../context.ts'
 import { experimentJson } from '../experiment-json.ts'
 import type { Io } from '../io.ts'
+import { findSubmission } from '../submissions.ts'
 import { shown } from '../text.ts'
 import { deleteArtifacts, previewText } from './delete-artifact.ts'
 
@@ -60,8 +61,20 @@ async function deleteAll(
       yesHint: 'Say --yes to delete without being asked.',
     })
   }
-  for (const { team, project, slug, name } of experiments) {
-    if (artifacts !== null) await client.artifacts.deleteMade({ team, project, experiment: slug })
+  if (artifacts !== null)
+    for (const { team, project, slug } of experiments)
+      await client.artifacts.deleteMade({ team, project, experiment: slug })
+  // A run that was submitted goes with its experiments; what nobody submitted is its experiments.
+  const gone = new Set<string>()
+  if (kind === 'run')
+    for (const one of found) {
+      const run = await findSubmission(context, one.name, one.experiments[0]?.team)
+      if (run === undefined || !one.experiments.every((each) => each.group === run.name)) continue
+      await client.runs.delete({ team: run.team, run: run.name })
+      for (const each of one.experiments) gone.add(each.id)
+      context.done(`Deleting ${shown(run.name)}`)
+    }
+  for (const { team, project, slug, name } of experiments.filter((each) => !gone.has(each.id))) {
     await client.experiments.delete({ team, project, experiment: slug })
     context.done(`Deleting ${shown(name)}`)
   }

@@ -274,7 +274,8 @@ function durationOf(flags: RunFlags, name: string): number | undefined {
   return Math.ceil(Number(amount) * seconds[unit ?? '']!)
 }
 
-function summary(run: RunDetails, url: string, isDry: boolean): string {
+/** What was submitted, in the words of Grid. */
+export function summary(run: RunDetails, url: string, isDry: boolean): string {
   const [datastore] = run.datastores
   const lines: [string, string][] = [
     ['name', run.name],

@@ -1,7 +1,14 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Command, Option } from 'commander'
-import { type Experiment, type ExperimentDetails, GridError, type StatusRow } from '@teamgrid/api'
+import {
+  type Experiment,
+  type ExperimentDetails,
+  GridError,
+  type RunDetails,
+  type RunExperiment,
+  type StatusRow,
+} from '@teamgrid/api'
 import type { Context } from '../context.ts'
 import { handle } from '../context.ts'
 import { csv } from '../csv.ts'
@@ -9,6 +16,7 @@ import { experimentJson } from '../experiment-json.ts'
 import type { Io } from '../io.ts'
 import { positiveInteger } from '../options.ts'
 import { type Resolved, resolve } from '../resolve.ts'
+import { findSubmission } from '../submissions.ts'
 import { statusOf } from '../states.ts'
 import { type Column, table } from '../table.ts'
 import { shown } from '../text.ts'
@@ -157,11 +165,57 @@ export function runJson(row: StatusRow): Record<string, unknown> {
 async function experimentsOf(context: Context, run: string, options: StatusOptions): Promise<View> {
   const resolved = await resolve(context, run, options.team)
   proveRun(run, resolved)
+  const submitted = await findSubmission(context, run, options.team)
+  if (submitted) return submittedView(context, submitted, options)
   const chosen = resolved.experiments.slice(0, options.limit)
   const rows = await detailsOf(context, chosen)
   return {
     json: rows.map((row) => ({ ...experimentJson(row), command: row.command, params: row.config })),
     text: () => experimentsText(context, rows, options.params),
+  }
+}
+
+/** Of what was submitted more is known: how long it waited, and what the search chose. */
+function submittedView(context: Context, run: RunDetails, options: StatusOptions): View {
+  const rows = run.experimentList.slice(0, options.limit)
+  const columns: Column<RunExperiment>[] = [
+    { title: 'Experiment', cell: (row) => row.name },
+    { title: 'Status', cell: (row) => statusOf[row.state] },
+    { title: 'Queued Duration', cell: (row) => duration(row.queuedSeconds) },
+    { title: 'Run Duration', cell: (row) => (row.runSeconds > 0 ? duration(row.runSeconds) : '-') },
+    { title: 'Command', cell: (row) => row.command },
+  ]
+  const names = [...new Set(rows.flatMap((row) => Object.keys(row.parameters)))]
+  const wide = [
+    ...columns,
+    ...names.map((name) => ({
+      title: shown(name),
+      cell: (row: RunExperiment) => row.parameters[name] ?? '-',
+    })),
+  ]
+  const text = () => {
+    const style = context.tableStyle()
+    const full = table(wide, rows, { ...style, columns: Infinity, color: false })
+    const fits = style.boxes && full.indexOf('\n') <= style.columns
+    // Why it waits, or how it ended, where that is more than the status says.
+    const notes = rows
+      .filter((row) => row.attempt?.message && row.state !== 'finished')
+      .map((row) => `${row.name}: ${shown(row.attempt!.message)}\n`)
+    return table(options.params || fits ? wide : columns, rows, style) + notes.join('')
+  }
+  return {
+    json: rows.map((row) => ({
+      experiment: row.name,
+      experiment_id: row.id,
+      status: statusOf[row.state],
+      queued_duration: duration(row.queuedSeconds),
+      run_duration: duration(row.runSeconds),
+      command: row.command,
+      params: row.parameters,
+      message: row.attempt?.message ?? '',
+      exit_code: row.exitCode,
+    })),
+    text,
   }
 }
 

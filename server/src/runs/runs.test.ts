@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { commandLines } from '../../../tests/support/grid.ts'
 import { createSender } from '../datastores/testing.ts'
 import { startWithMachine } from './testing.ts'
 
@@ -219,3 +220,77 @@ test('a key of a job is its experiment’s alone, is used once to begin, and die
 async function bootToken(attemptId: string): Promise<string> {
   return (await readFile(join(grid.folder, 'attempts', attemptId, 'boot'), 'utf8')).split('\n')[0]!
 }
+
+test('grid submits what git tracks, shows it, copies it, hides it and deletes it', async () => {
+  const { member, mate, slug } = team
+  const { folder, grid: by, close } = await commandLines(grid)
+  try {
+    await writeFile(join(folder, 'train.sh'), 'echo "$@"\n')
+    await writeFile(join(folder, '.gitignore'), 'data\n')
+    await writeFile(join(folder, 'data'), 'large')
+    const typed = [
+      '--localdir',
+      '--g_name',
+      'typed',
+      '--entity',
+      slug,
+      'train.sh',
+      '--name',
+      'x',
+      '--lr',
+      '[1, 2]',
+    ]
+    const dry = await by(member, ['run', '--dry_run', ...typed])
+    expect(dry.code, dry.err).toBe(0)
+    expect(dry.out).toMatch(/Nothing was submitted/)
+    expect((await by(member, ['status', 'typed'])).code).toBe(4)
+    const made = await by(member, ['train', ...typed])
+    expect(made.err).toContain('--g_name is deprecated, use --name')
+    expect(made.out).toContain('Run submitted!')
+    expect(made.out).toMatch(/run_command: +train.sh --name x --lr '\[1, 2\]'/)
+    expect((await by(member, ['run', ...typed])).code).toBe(5)
+    expect((await by(member, ['run', '--name', 'Bad_Name', '-l', '--team', slug, 'train.sh'])).code).toBe(2)
+    expect((await by(member, ['run', '--cluster', 'nowhere', '-l', '--team', slug, 'train.sh'])).err).toMatch(
+      /Cluster with name nowhere not found/,
+    )
+    await grid.until(() => member.runs.get({ team: slug, run: 'typed' }), ended)
+    const shown = await by(mate, ['status', `${member.username}:typed`, '-o', 'json'])
+    expect(JSON.parse(shown.out)).toMatchObject([
+      {
+        experiment: 'typed-exp0',
+        status: 'succeeded',
+        command: 'train.sh --name x --lr 1',
+        params: { lr: '1' },
+      },
+      { experiment: 'typed-exp1', command: 'train.sh --name x --lr 2' },
+    ])
+    expect((await by(mate, ['logs', 'typed-exp1', '--show-build-logs'])).out).toMatch(
+      /\[build\] .*\n[^]*\[experiment\] .*--name x --lr 2/,
+    )
+    expect((await by(mate, ['delete', 'run', 'typed', '--yes'])).err).toMatch(/members_delete_runs/)
+    const copy = await by(mate, ['clone', 'typed-exp1', '--name', 'copied', '--set', 'lr=7', '-o', 'json'])
+    expect(JSON.parse(copy.out)).toMatchObject({ name: 'copied', run_command: 'train.sh --name x --lr 7' })
+    await grid.until(() => member.runs.get({ team: slug, run: 'copied' }), ended)
+    expect(await output('copied')).toEqual(['--name x --lr 7'])
+    await by(member, ['archive', 'run', 'typed'])
+    expect((await member.runs.list({ team: slug })).items.map((each) => each.name)).not.toContain('typed')
+    expect((await by(member, ['delete', 'run', 'typed', '--yes'])).code).toBe(0)
+    expect((await by(member, ['status', 'typed'])).code).toBe(4)
+  } finally {
+    await close()
+  }
+})
+
+test('what runs is paid for by the team, and without credits nothing begins', async () => {
+  const { member, slug } = team
+  await grid.operator.usage.setRate({ machine: 'local.cpu', microcreditsPerHour: 3_600_000_000 })
+  await grid.operator.usage.addCredit({ team: slug, microcredits: 1000 })
+  const code = await grid.send(member, slug, { 'cost.sh': 'sleep 1\n' })
+  await member.runs.submit({ team: slug, name: 'costs', spec: { script: 'cost.sh' }, code })
+  await grid.until(() => member.runs.get({ team: slug, run: 'costs' }), ended)
+  await grid.runs.charge()
+  expect((await member.usage.balance({ team: slug })).microcredits).toBeLessThan(1000)
+  await expect(member.runs.submit({ team: slug, spec: { script: 'cost.sh' }, code })).rejects.toMatchObject({
+    code: 'out_of_credit',
+  })
+})
