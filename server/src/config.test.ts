@@ -45,6 +45,7 @@ test('nothing set means everything embedded, on port 8080', () => {
   expect(readConfig({ DATABASE_URL: '' }, [])).toEqual({
     dataDir: defaultDataDir(),
     host: '0.0.0.0',
+    local: { isolation: 'auto' },
     port: 8080,
     publicUrl: 'http://localhost:8080',
     publicUrlIsSet: false,
