@@ -6,7 +6,7 @@ import { part } from '../support/parts.ts'
 import { venv } from '../support/python.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { type MailServer, startMailServer } from '../support/smtp.ts'
-import { people, runScript } from './client.ts'
+import { people, type Person, runScript, until } from './client.ts'
 
 const python = await part('wandb-workspaces', () => venv('wandb-workspaces'))
 
@@ -36,10 +36,10 @@ describe.skipIf(!python)('the client', () => {
 
   test('alerts reach their owner and the hook of an automation; automations are kept by admins alone', async () => {
     const { person, team } = people(server)
-    const [member, viewer, stranger] = await Promise.all([person(), person(), person()])
+    const [member, mate, stranger] = await Promise.all([person(), person(), person()])
     const { slug, admin } = await team([
       { person: member, role: 'member' },
-      { person: viewer, role: 'viewer' },
+      { person: mate, role: 'member' },
     ])
     await admin.api.alerts.createChannel({
       team: slug,
@@ -53,6 +53,9 @@ describe.skipIf(!python)('the client', () => {
       kind: 'slack',
       target: `${hooks.url}/room`,
     })
+    const channels = await admin.api.alerts.channels({ team: slug })
+    const room = channels.find(({ name }) => name === 'room')!.id
+    const toAll = { team: slug, project: 'watched', audience: 'team' as const, channelIds: [room] }
     const env = { TEAM: slug, HOOK: `${hooks.url}/hook` }
     const kept = await script(
       admin.key,
@@ -137,26 +140,63 @@ print("kept")
       await admin.api.alerts.deleteRule({ team: slug, ruleId: id })
     }
 
+    await admin.api.alerts.createRule({
+      ...toAll,
+      name: 'reports',
+      condition: { kind: 'script', levels: ['warn', 'error'] },
+    })
+    await admin.api.alerts.createRule({
+      ...toAll,
+      name: 'worse',
+      condition: { kind: 'regression', metric: 'acc', goal: 'maximize', baseline: null, tolerance: 0.05 },
+    })
     const logged = await script(
       member.key,
       `
 import os, wandb
-with wandb.init(entity=os.environ["TEAM"], project="watched", id="run1", name="brave-run") as run:
-    run.log({"loss": 1.0})
-    run.log({"loss": 99.0})
+where = dict(entity=os.environ["TEAM"], project="watched")
+with wandb.init(**where, id="run0", name="best-run", config={"lr": 0.1, "model": {"depth": 3}}) as run:
+    run.log({"acc": 0.9})
+with wandb.init(**where, id="run1", name="brave-run", config={"lr": 0.3, "model": {"depth": 3}}) as run:
+    run.log({"loss": 1.0, "acc": 0.1})
+    run.log({"loss": 99.0, "acc": 0.5})
+    run.log({"loss": 98.0, "acc": 0.5})
     run.alert("Low accuracy", "it fell", level=wandb.AlertLevel.WARN, wait_duration=300)
     run.alert("Low accuracy", "it fell again", level=wandb.AlertLevel.WARN, wait_duration=300)
+    run.alert("All fine", "so far")
 print("logged")
 `,
       env,
     )
     expect(logged.output).toContain('logged')
-    const { text } = await mail.mailTo(`${member.username}@example.org`)
-    expect(text).toContain('it fell')
-    const told = (await member.api.notifications.list({})).items.map(({ title }) => title)
-    expect(told.filter((title) => title === 'Low accuracy')).toHaveLength(1)
+    const regression = 'brave-run: acc is worse than the baseline: 0.5 after 0.9'
+    const titles = async (person: Person) =>
+      (await person.api.notifications.list({})).items.map(({ title }) => title).toSorted()
+    // A failing run and one that is worse are looked at when they have ended.
+    await until(async () => (await titles(mate)).includes(regression), 30)
+    expect(await titles(mate)).toEqual(['Low accuracy', regression])
+    expect(await titles(member)).toEqual(['All fine', 'Low accuracy', regression])
+    expect(await titles(stranger)).toEqual([])
+    const [worse] = (await mate.api.notifications.list({})).items.filter(({ title }) => title === regression)
+    expect(worse!.text).toContain('Config compared with best-run:\nlr: 0.1 → 0.3')
+    expect(worse!.text).not.toContain('depth')
+    for (const [person, says] of [
+      [member, 'it fell'],
+      [mate, 'Config compared with best-run'],
+    ] as const) {
+      const address = `${person.username}@example.org`
+      await until(() => mail.mails.some(({ to, text }) => to.includes(address) && text.includes(says)), 30)
+    }
+    expect(mail.mails.filter(({ to }) => to.includes(`${stranger.username}@example.org`))).toEqual([])
+    await until(() => hooks.to('/room').length >= 4, 30)
     const posts = hooks.to('/room').map(({ body }) => JSON.parse(body) as { text: string })
-    expect(posts.map((post) => post.text).slice(1)).toEqual([expect.stringContaining('Too high')])
+    expect(
+      posts
+        .slice(1)
+        .map(({ text }) => text.split(' (')[0]!)
+        .toSorted(),
+    ).toEqual(['Low accuracy', 'Too high', regression])
+    expect(JSON.stringify(posts)).toContain('lr: 0.1 → 0.3')
 
     for (const { key, says } of [
       { key: member.key, says: 'refused' },
@@ -181,7 +221,8 @@ except Exception as error:
       expect(tried.output).not.toContain('MADE')
       expect(tried.output).toContain(says)
     }
-    expect(await admin.api.alerts.rules({ team: slug })).toMatchObject([{ name: 'high' }])
+    const names = (await admin.api.alerts.rules({ team: slug })).map(({ name }) => name)
+    expect(names.toSorted()).toEqual(['high', 'reports', 'worse'])
   })
 
   test('a report is saved, loaded, changed, shared and deleted', async () => {

@@ -374,6 +374,25 @@ describe('what scripts report', () => {
     await team.admin.alerts.deleteRule({ team: team.slug, ruleId: kept.id })
   })
 
+  test('goes along a rule once per wait time and title; to its owner as often as the script wants', async () => {
+    const levels = ['info', 'warn', 'error']
+    const kept = await team.admin.alerts.createRule(
+      rule({ kind: 'script', levels }, { audience: 'team', waitSeconds: 600 }),
+    )
+    const experiment = await anExperiment(team.member)
+    const heard = async (person: TestPerson) =>
+      (await titlesOf(person)).filter((title) => title.startsWith('Chatty')).toSorted()
+    await experiment.alert('Chatty one')
+    await experiment.alert('Chatty one')
+    await experiment.alert('Chatty two')
+    expect(await heard(team.mate)).toEqual(['Chatty one', 'Chatty two'])
+    expect(await heard(team.member)).toEqual(['Chatty one', 'Chatty one', 'Chatty two'])
+    pass(601)
+    await experiment.alert('Chatty one')
+    expect(await heard(team.mate)).toEqual(['Chatty one', 'Chatty one', 'Chatty two'])
+    await team.admin.alerts.deleteRule({ team: team.slug, ruleId: kept.id })
+  })
+
   test('is told once when a rule tells the owner too', async () => {
     const kept = await team.admin.alerts.createRule(
       rule({ kind: 'script', levels: ['info', 'warn', 'error'] }, { audience: 'team' }),

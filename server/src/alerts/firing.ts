@@ -57,12 +57,23 @@ export function createFiring(deps: {
     return await route(trx, rule, experiment, { ...said, id, level: rule.level, details })
   }
 
-  /** Notes that the rule speaks now; false when it did so within its wait time. One statement, so that two at once cannot both be the first. */
-  async function mayFire(trx: Db, rule: StoredRule, experimentId: string): Promise<boolean> {
+  /**
+   * Notes that the rule speaks now; false when it did so within its wait time. One statement, so that two at once cannot
+   * both be the first.
+   *
+   * @param title what scripts call their alert; empty for what rules find themselves.
+   */
+  async function mayFire(
+    trx: Db,
+    rule: StoredRule,
+    experimentId: string,
+    title: string = '',
+  ): Promise<boolean> {
     const now = clock.now()
     const { rows } = await sql`
-      insert into alert_firings (rule_id, experiment_id, fired_at) values (${rule.id}, ${experimentId}, ${now})
-      on conflict (rule_id, experiment_id) do update set fired_at = excluded.fired_at
+      insert into alert_firings (rule_id, experiment_id, title, fired_at)
+      values (${rule.id}, ${experimentId}, ${title}, ${now})
+      on conflict (rule_id, experiment_id, title) do update set fired_at = excluded.fired_at
       where alert_firings.fired_at <= ${new Date(now.getTime() - rule.waitSeconds * 1000)}
       returning 1`.execute(trx)
     return rows.length > 0
@@ -181,7 +192,7 @@ export function createFiring(deps: {
     return ids
   }
 
-  return { fire, route, tellOwner, deliver }
+  return { fire, mayFire, route, tellOwner, deliver }
 }
 
 /** Binds a sealed target to its row. */

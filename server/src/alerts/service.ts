@@ -82,6 +82,7 @@ export function createAlerts(deps: AlertsDeps) {
         if (!concerns(rule, experiment)) continue
         const whole = (await watching.load(experiment.id)) ?? experiment
         if (!fits(whole, rule.filters)) continue
+        if (!(await firing.mayFire(trx, rule, experiment.id, title))) continue
         const said = { ...alert, title: rule.title || title, text: rule.message || text }
         for (const userId of await firing.route(trx, rule, experiment, said)) told.add(userId)
       }

@@ -391,7 +391,12 @@ type AlertRuleTable = {
   created_at: Instant
   updated_at: Instant
 }
-type AlertFiringTable = { rule_id: string; experiment_id: string; fired_at: Instant }
+type AlertFiringTable = {
+  rule_id: string
+  experiment_id: string
+  title: Generated<string>
+  fired_at: Instant
+}
 type AlertCheckTable = {
   experiment_id: string
   state: string
