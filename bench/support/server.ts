@@ -23,21 +23,31 @@ export async function benchServer(env: Record<string, string> = {}): Promise<Ben
 }
 
 /** Begins an experiment as `wandb.init` does. */
-export async function begin({ server, key: secret }: Bench, slug: string, more: object = {}): Promise<void> {
+export async function begin(
+  { server, key: secret }: Bench,
+  slug: string,
+  more: object = {},
+  entity: string = team,
+): Promise<void> {
   const query = `mutation UpsertBucket($name: String, $entity: String, $project: String, $config: JSONString, $summary: JSONString) {
     upsertBucket(input: { name: $name, entityName: $entity, modelName: $project, config: $config, summaryMetrics: $summary }) { inserted } }`
   const answer = await fetch(`${server.url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${secret}` },
-    body: JSON.stringify({ query, variables: { name: slug, entity: team, project, config: '{}', ...more } }),
+    body: JSON.stringify({ query, variables: { name: slug, entity, project, config: '{}', ...more } }),
   })
   const text = await answer.text()
   if (!answer.ok || text.includes('"errors"')) throw new Error(`upsertBucket: ${answer.status} ${text}`)
 }
 
 /** Sends one message and waits until it is durable. */
-export async function send({ server, key: secret }: Bench, slug: string, body: string): Promise<void> {
-  const answer = await fetch(`${server.url}/files/${team}/${project}/${slug}/file_stream`, {
+export async function send(
+  { server, key: secret }: Bench,
+  slug: string,
+  body: string,
+  entity: string = team,
+): Promise<void> {
+  const answer = await fetch(`${server.url}/files/${entity}/${project}/${slug}/file_stream`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${secret}` },
     body,

@@ -42,7 +42,7 @@ export function findingOf(condition: MetricCondition, values: readonly number[])
       return Number.isFinite(newest) ? undefined : { value: newest, reference: null }
     case 'threshold': {
       if (values.length < valuesNeeded(condition)) return undefined
-      const value = aggregated(condition.aggregate, values)
+      const value = aggregated(condition.aggregate, values, 0, values.length)
       return compared(value, condition.operator, condition.value)
         ? { value, reference: condition.value }
         : undefined
@@ -50,8 +50,9 @@ export function findingOf(condition: MetricCondition, values: readonly number[])
     case 'change': {
       if (values.length < valuesNeeded(condition)) return undefined
       const size = condition.aggregate === null ? 1 : condition.windowValues
-      const value = aggregated(condition.aggregate, values.slice(-size))
-      const reference = aggregated(condition.aggregate, values.slice(0, -size))
+      const border = values.length - size
+      const value = aggregated(condition.aggregate, values, border, values.length)
+      const reference = aggregated(condition.aggregate, values, 0, border)
       const change =
         condition.by === 'absolute' ? value - reference : (value - reference) / Math.abs(reference)
       // From zero everything is an infinite change, which says nothing; from NaN nothing can be said.
@@ -61,9 +62,7 @@ export function findingOf(condition: MetricCondition, values: readonly number[])
     }
     case 'zscore': {
       if (values.length < valuesNeeded(condition)) return undefined
-      const before = values.slice(0, -1).filter(Number.isFinite)
-      const mean = before.reduce((sum, each) => sum + each, 0) / before.length
-      const variance = before.reduce((sum, each) => sum + (each - mean) ** 2, 0) / (before.length - 1)
+      const { mean, variance } = spreadOf(values, values.length - 1)
       const score = (newest - mean) / Math.sqrt(variance)
       return Number.isFinite(score) && isInDirection(score, condition.direction, condition.deviations)
         ? { value: newest, reference: mean }
@@ -84,13 +83,40 @@ export function isRegression(
   return worse > condition.tolerance * Math.abs(baseline)
 }
 
-function aggregated(aggregate: 'average' | 'min' | 'max' | null, values: readonly number[]): number {
-  const finite = values.filter((value) => !Number.isNaN(value))
-  if (aggregate === null) return values.at(-1)!
-  if (finite.length === 0) return NaN
-  if (aggregate === 'min') return Math.min(...finite)
-  if (aggregate === 'max') return Math.max(...finite)
-  return finite.reduce((sum, value) => sum + value, 0) / finite.length
+/** Of `values[from]` up to, but not, `values[to]`. A loop without copies: it runs for every line and rule. */
+function aggregated(
+  aggregate: 'average' | 'min' | 'max' | null,
+  values: readonly number[],
+  from: number,
+  to: number,
+): number {
+  if (aggregate === null) return values[to - 1] ?? NaN
+  let count = 0
+  let found = aggregate === 'average' ? 0 : NaN
+  for (let at = from; at < to; at += 1) {
+    const value = values[at]!
+    if (Number.isNaN(value)) continue
+    count += 1
+    if (aggregate === 'average') found += value
+    else if (count === 1 || (aggregate === 'min' ? value < found : value > found)) found = value
+  }
+  if (count === 0) return NaN
+  return aggregate === 'average' ? found / count : found
+}
+
+/** Mean and sample variance of the finite ones among the first `count`; in two passes, which cancel nothing out. */
+function spreadOf(values: readonly number[], count: number): { mean: number; variance: number } {
+  let finite = 0
+  let sum = 0
+  for (let at = 0; at < count; at += 1)
+    if (Number.isFinite(values[at]!)) {
+      finite += 1
+      sum += values[at]!
+    }
+  const mean = sum / finite
+  let squares = 0
+  for (let at = 0; at < count; at += 1) if (Number.isFinite(values[at]!)) squares += (values[at]! - mean) ** 2
+  return { mean, variance: squares / (finite - 1) }
 }
 
 function compared(value: number, operator: 'gt' | 'gte' | 'lt' | 'lte', bound: number): boolean {

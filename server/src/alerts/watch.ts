@@ -22,6 +22,8 @@ const windowsMax = 50_000
 const seedLinesMax = 2000
 
 type Window = {
+  /** Of the rule as it was; one that was changed begins anew. */
+  of: number
   values: number[]
   /** Lines before this one are in. */
   nextLine: number
@@ -29,76 +31,118 @@ type Window = {
   quietUntil: number
 }
 
+const noWindows: ReadonlyMap<string, Window> = new Map()
+
+type MetricRule = { rule: StoredRule; condition: MetricCondition; of: number }
+
 export function createWatch(deps: {
   rulesOf: (teamId: string) => Promise<readonly StoredRule[]>
   newestValues: Experiments['watching']['newestValues']
   speak: (rule: StoredRule, experiment: StoredExperiment, finding: Finding, step: number) => Promise<void>
   clock: Clock
 }) {
-  const windows = new Map<string, Window>()
+  /** By experiment, the least recently used first, and by rule. */
+  const windows = new Map<string, Map<string, Window>>()
+  let windowCount = 0
+  const watched = new WeakMap<readonly StoredRule[], MetricRule[]>()
 
   /** Looks at new lines of history of one experiment, in line order. */
   async function see(experiment: StoredExperiment, lines: readonly Line[]): Promise<void> {
-    for (const rule of await deps.rulesOf(experiment.teamId)) {
-      const { condition } = rule
-      if (!isMetricCondition(condition)) continue
+    const rules = metricRulesOf(await deps.rulesOf(experiment.teamId))
+    if (rules.length === 0) return
+    const known = windowsOf(experiment.id)
+    for (const each of rules) {
+      const { rule, condition } = each
       if (rule.projectId !== null && rule.projectId !== experiment.projectId) continue
-      await seeFor(rule, condition, experiment, lines)
+      let window = known.get(rule.id)
+      if (window?.of !== each.of) {
+        const first = lines.find(({ numbers }) => numbers[condition.metric] !== undefined)
+        if (first === undefined) continue
+        // Waiting costs more than looking, and nearly always there is nothing to wait for.
+        window = { of: each.of, values: [], nextLine: 0, quietUntil: 0 }
+        if (first.line > 0 && valuesNeeded(condition) > 1)
+          window.values = await valuesBefore(condition, experiment, first.line)
+        keep(experiment.id, rule.id, window)
+      }
+      const found = findingIn(window, condition, lines)
+      if (!found) continue
+      const now = deps.clock.now().getTime()
+      if (now < window.quietUntil) continue
+      await deps.speak(rule, experiment, found.finding, found.step)
+      window.quietUntil = now + rule.waitSeconds * 1000
     }
   }
 
-  async function seeFor(
-    rule: StoredRule,
-    condition: MetricCondition,
-    experiment: StoredExperiment,
-    lines: readonly Line[],
-  ): Promise<void> {
-    const logged = lines.filter(({ numbers }) => numbers[condition.metric] !== undefined)
-    if (logged.length === 0) return
-    const window = await windowOf(rule, condition, experiment, logged[0]!.line)
-    let found: { finding: Finding; step: number } | undefined
-    for (const { line, step, numbers } of logged) {
-      // A line that comes again counts once.
-      if (line < window.nextLine) continue
-      window.nextLine = line + 1
-      window.values.push(numbers[condition.metric]!)
-      if (window.values.length > valuesNeeded(condition)) window.values.shift()
-      const finding = findingOf(condition, window.values)
-      found ??= finding && { finding, step }
-    }
-    const now = deps.clock.now().getTime()
-    if (!found || now < window.quietUntil) return
-    await deps.speak(rule, experiment, found.finding, found.step)
-    window.quietUntil = now + rule.waitSeconds * 1000
+  /** Those on metrics; the same list is handed out for many messages. */
+  function metricRulesOf(rules: readonly StoredRule[]): MetricRule[] {
+    const known = watched.get(rules)
+    if (known) return known
+    const found = rules.flatMap((rule): MetricRule[] => {
+      const { condition } = rule
+      if (!isMetricCondition(condition)) return []
+      const metric = asKey(condition.metric)
+      return [{ rule, condition: { ...condition, metric }, of: rule.updatedAt.getTime() }]
+    })
+    watched.set(rules, found)
+    return found
   }
 
-  async function windowOf(
-    rule: StoredRule,
+  function windowsOf(experimentId: string): ReadonlyMap<string, Window> {
+    const known = windows.get(experimentId)
+    if (known === undefined) return noWindows
+    windows.delete(experimentId)
+    windows.set(experimentId, known)
+    return known
+  }
+
+  function keep(experimentId: string, ruleId: string, window: Window): void {
+    const known = windows.get(experimentId) ?? new Map<string, Window>()
+    windows.set(experimentId, known)
+    if (!known.has(ruleId)) windowCount += 1
+    known.set(ruleId, window)
+    for (const [oldest, dropped] of windows) {
+      if (windowCount <= windowsMax || oldest === experimentId) break
+      windows.delete(oldest)
+      windowCount -= dropped.size
+    }
+  }
+
+  async function valuesBefore(
     condition: MetricCondition,
     experiment: StoredExperiment,
-    firstLine: number,
-  ): Promise<Window> {
-    // A rule that was changed begins anew.
-    const key = `${rule.id} ${rule.updatedAt.getTime()} ${experiment.id}`
-    const known = windows.get(key)
-    if (known) {
-      windows.delete(key)
-      windows.set(key, known)
-      return known
-    }
+    beforeLine: number,
+  ): Promise<number[]> {
     const needed = valuesNeeded(condition) - 1
-    const isFresh = firstLine === 0 || needed === 0
-    const before = isFresh
-      ? []
-      : await deps.newestValues(experiment.id, condition.metric, {
-          beforeLine: firstLine,
-          lines: Math.min(seedLinesMax, needed * 4),
-        })
-    const window = { values: needed === 0 ? [] : before.slice(-needed), nextLine: 0, quietUntil: 0 }
-    windows.set(key, window)
-    if (windows.size > windowsMax) windows.delete(windows.keys().next().value!)
-    return window
+    const lines = Math.min(seedLinesMax, needed * 4)
+    return (await deps.newestValues(experiment.id, condition.metric, { beforeLine, lines })).slice(-needed)
   }
 
   return { see }
+}
+
+/** Takes the new values into the window. @returns the first finding among them. */
+function findingIn(
+  window: Window,
+  condition: MetricCondition,
+  lines: readonly Line[],
+): { finding: Finding; step: number } | undefined {
+  const needed = valuesNeeded(condition)
+  let found: { finding: Finding; step: number } | undefined
+  for (const { line, step, numbers } of lines) {
+    const value = numbers[condition.metric]
+    // A line that comes again counts once.
+    if (value === undefined || line < window.nextLine) continue
+    window.nextLine = line + 1
+    window.values.push(value)
+    if (window.values.length > needed) window.values.shift()
+    if (found) continue
+    const finding = findingOf(condition, window.values)
+    if (finding) found = { finding, step }
+  }
+  return found
+}
+
+/** The same text as the engine keeps names of properties, which makes looking one up several times faster. */
+function asKey(text: string): string {
+  return Object.keys({ [text]: 0 })[0]!
 }
