@@ -1,5 +1,6 @@
 /** What every end-to-end test does in a browser: open a page of its own, sign in, take a picture. */
 import { mkdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
@@ -79,4 +80,20 @@ export async function expectRefused(page: Page, name: string | RegExp): Promise<
   const button = page.getByRole('button', { name }).first()
   await button.waitFor()
   expect(await button.getAttribute('aria-disabled'), `${name} should be refused`).toBe('true')
+}
+
+/** For looking at: `LOOKS=1` leaves pictures in the temporary folder, light, dark and as wide as a phone. */
+export async function look(page: Page, name: string) {
+  if (process.env.LOOKS !== '1') return
+  const folder = join(tmpdir(), 'teamgrid-looks')
+  await mkdir(folder, { recursive: true })
+  for (const scheme of ['light', 'dark'] as const)
+    for (const width of [1280, 375]) {
+      await page.emulateMedia({ colorScheme: scheme })
+      await page.setViewportSize({ width, height: 800 })
+      await page.waitForTimeout(400)
+      await page.screenshot({ path: join(folder, `${name}-${scheme}-${width}.png`), fullPage: true })
+    }
+  await page.emulateMedia({ colorScheme: 'light' })
+  await page.setViewportSize({ width: 1280, height: 800 })
 }

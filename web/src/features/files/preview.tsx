@@ -56,9 +56,30 @@ function Body({ path, text, cut }: { path: string; text: string; cut: boolean })
     const whole = cut ? rows.slice(0, -1) : rows
     if (whole.length > 1) return <DataTable columns={whole[0]!} rows={whole.slice(1)} label={path} />
   }
+  if (/\.(?:patch|diff)$/i.test(path)) return <Difference text={text} />
   return (
     <pre className="scroll-quiet max-h-[70vh] overflow-auto bg-sunken p-3 font-mono text-[12.5px] leading-5 break-words whitespace-pre-wrap">
       {/\.json$/i.test(path) && !cut ? prettyJson(text) : text}
+    </pre>
+  )
+}
+
+const lineLooks: [RegExp, string][] = [
+  [/^(?:diff |index |\+\+\+ |--- |new file|deleted file|similarity|rename )/, 'text-ink-faint'],
+  [/^@@/, 'text-accent'],
+  [/^\+/, 'bg-good-wash text-good'],
+  [/^-/, 'bg-bad-wash text-bad'],
+]
+
+/** Added and removed lines apart, by colour and by the sign they begin with. */
+function Difference({ text }: { text: string }) {
+  return (
+    <pre className="scroll-quiet max-h-[70vh] overflow-auto bg-sunken py-3 font-mono text-[12.5px] leading-5 break-words whitespace-pre-wrap">
+      {text.split('\n').map((line, i) => (
+        <span key={i} className={`block px-3 ${lineLooks.find(([begins]) => begins.test(line))?.[1] ?? ''}`}>
+          {line === '' ? ' ' : line}
+        </span>
+      ))}
     </pre>
   )
 }

@@ -10,7 +10,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { api, grid } from '../../lib/client.ts'
 import { Button } from '../../ui/button.tsx'
-import { Dialog } from '../../ui/dialog.tsx'
+import { Confirm, Dialog } from '../../ui/dialog.tsx'
 import { Field, Input, Select, TextArea } from '../../ui/field.tsx'
 import { tell, tellError } from '../../ui/toast.tsx'
 import { BlockView, ReportBody } from './report-body.tsx'
@@ -33,6 +33,7 @@ export function ReportEditor({ report, onDone }: { report: Report; onDone: () =>
   const [blocks, setBlocks] = useState(() => keyed(readReport(start.spec)))
   const [busy, setBusy] = useState(false)
   const [isDirty, setDirty] = useState(false)
+  const [isForgetting, setForgetting] = useState(false)
   const [theirs, setTheirs] = useState<Report>()
   const place = { team: report.team, project: report.project }
   const spec = () =>
@@ -97,6 +98,11 @@ export function ReportEditor({ report, onDone }: { report: Report; onDone: () =>
           <Button small onClick={onDone}>
             Close
           </Button>
+          {report.isPublished && report.draft !== null && (
+            <Button small look="ghost" onClick={() => setForgetting(true)}>
+              Forget draft
+            </Button>
+          )}
           <Button small busy={busy} onClick={() => void save(false)}>
             Save draft
           </Button>
@@ -185,6 +191,19 @@ export function ReportEditor({ report, onDone }: { report: Report; onDone: () =>
           Add panels
         </Button>
       </div>
+      <Confirm
+        open={isForgetting}
+        onClose={() => setForgetting(false)}
+        title="Forget what is not published?"
+        says="The report stays as its readers see it. What was changed since then is gone."
+        verb="Forget draft"
+        act={async () => {
+          const kept = await grid.reports.discard({ reportId: report.id })
+          queries.setQueryData(reportQuery(report.id).queryKey, kept)
+          await queries.invalidateQueries({ queryKey: api.reports.list.key() })
+          onDone()
+        }}
+      />
       {theirs !== undefined && (
         <Dialog
           open
@@ -198,16 +217,21 @@ export function ReportEditor({ report, onDone }: { report: Report; onDone: () =>
             choose.
           </p>
           <div className="mt-3 grid gap-3 md:grid-cols-2">
-            {[['Theirs', (theirs.draft ?? theirs).spec] as const, ['Yours', spec()] as const].map(
-              ([name, text]) => (
-                <div key={name} className="min-w-0 rounded-md border border-line">
-                  <h3 className="border-b border-line px-3 py-1.5 text-[13px] font-semibold">{name}</h3>
-                  <div className="scroll-quiet max-h-[45vh] overflow-auto p-3">
-                    <ReportBody spec={text} place={place} />
-                  </div>
+            {[
+              { name: 'Theirs', ...(theirs.draft ?? theirs) },
+              { name: 'Yours', title, description, spec: spec() },
+            ].map((each) => (
+              <div key={each.name} className="min-w-0 rounded-md border border-line">
+                <h3 className="border-b border-line px-3 py-1.5 text-[13px] font-semibold">{each.name}</h3>
+                <div className="scroll-quiet flex max-h-[45vh] flex-col gap-3 overflow-auto p-3">
+                  <p>
+                    <span className="text-lg font-semibold">{each.title}</span>
+                    <span className="block text-ink-soft">{each.description}</span>
+                  </p>
+                  <ReportBody spec={each.spec} place={place} />
                 </div>
-              ),
-            )}
+              </div>
+            ))}
           </div>
           <div className="mt-4 flex flex-wrap justify-end gap-2">
             <Button onClick={() => setTheirs(undefined)}>Go on editing</Button>

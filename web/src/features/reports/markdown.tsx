@@ -7,7 +7,11 @@ import { Fragment, type ReactNode, useMemo } from 'react'
  */
 export function Markdown({ text }: { text: string }) {
   const tokens = useMemo(() => tokensOf(text), [text])
-  return <div className="report-text flex flex-col gap-3 leading-relaxed break-words">{blocks(tokens)}</div>
+  return (
+    <div className="report-text flex flex-col gap-3 leading-relaxed break-words [&>:first-child]:mt-0">
+      {blocks(tokens)}
+    </div>
+  )
 }
 
 /** Beyond it nobody reads on; the parser's time grows with the text. */

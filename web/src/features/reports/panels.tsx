@@ -52,7 +52,7 @@ export function Panels({
           {error instanceof Error ? error.message : 'The panels could not be loaded.'}
         </p>
       )}
-      <div className="grid gap-2 [grid-template-columns:repeat(auto-fill,minmax(min(22rem,100%),1fr))]">
+      <div className="grid gap-2 [grid-template-columns:repeat(auto-fit,minmax(min(20rem,100%),1fr))]">
         {block.panels.map((panel, i) => (
           <figure
             key={`${panel.id} ${i}`}

@@ -42,7 +42,7 @@ export function BlockView({
       return token === undefined ? (
         <OwnPanels block={block} place={place} />
       ) : (
-        <SharedPanels block={block} token={token} index={index} />
+        <SharedPanels block={block} place={place} token={token} index={index} />
       )
     case 'other':
       return (
@@ -76,7 +76,25 @@ function OwnPanels({ block, place }: { block: GridBlock; place: Place }) {
   )
 }
 
-function SharedPanels({ block, token, index }: { block: GridBlock; token: string; index: number }) {
+function SharedPanels({
+  block,
+  place,
+  token,
+  index,
+}: {
+  block: GridBlock
+  place: Place
+  token: string
+  index: number
+}) {
   const query = useQuery(sharedPanelsQuery(token, index))
+  const isElsewhere = (set: GridBlock['runSets'][number]) =>
+    (set.team ?? place.team) !== place.team || (set.project ?? place.project) !== place.project
+  if (query.data?.rows.length === 0 && block.runSets.every(isElsewhere))
+    return (
+      <p className="rounded-md border border-dashed border-line px-3 py-2 text-[13px] text-ink-faint">
+        Panels over another project, which this link does not show.
+      </p>
+    )
   return <Panels block={block} data={query.data} error={query.error} />
 }

@@ -66,7 +66,6 @@ export function ReportPage() {
   }
   return (
     <Page
-      wide
       title={shown.title}
       note={!data.isPublished ? <Tag>draft</Tag> : data.hasDraft ? <Tag>unpublished changes</Tag> : undefined}
       actions={

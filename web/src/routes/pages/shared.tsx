@@ -23,7 +23,12 @@ export function SharedPage() {
   const { title, description, spec, author, updatedAt, team, project } = report.data
   return (
     <main>
-      <Page wide title={title}>
+      <header className="flex h-11 items-center gap-2 border-b border-line bg-surface px-4 text-[13px]">
+        <img src="/favicon.svg" alt="" className="size-6" />
+        <span className="font-semibold">Teamgrid</span>
+        <span className="ml-auto text-ink-faint">Shared by link, to read</span>
+      </header>
+      <Page title={title}>
         <p className="-mt-3 text-[13px] text-ink-faint">
           {team} / {project} · {author} · <Ago at={updatedAt} />
         </p>
