@@ -46,6 +46,11 @@ export function createReproducing(
       missing.push(
         'Neither a commit nor the source was saved: turn on code saving, or run in a git repository.',
       )
+    // A client that saves no code does not tell whether files differed from the commit either.
+    else if (patch === null && code.files.length === 0)
+      missing.push(
+        'Only the commit was saved: what differed from it, if anything, is not here. wandb.init(save_code=True) saves it.',
+      )
     if (!requirements) missing.push('The packages were not saved.')
     if ([patch, requirements, ...code.files].some((file) => file?.url === ''))
       missing.push('You may look at the files of this experiment, and not download them.')

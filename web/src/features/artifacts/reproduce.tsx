@@ -34,7 +34,7 @@ export function Reproduce({ of, preview }: { of: Reproduction; preview: Preview 
         <CommandBlock
           title="In the script"
           text={
-            'wandb.init(settings=wandb.Settings(code_dir="."))\n# or, for chosen files\nrun.log_code(".")'
+            '# the script, and what differs from the commit; or set WANDB_SAVE_CODE=true\nwandb.init(save_code=True)\n# more files\nrun.log_code(".")'
           }
         />
       </EmptyState>
