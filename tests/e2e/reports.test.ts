@@ -14,7 +14,7 @@ import { builtWebApp, chartOf, expectRefused, look, signIn, visitor } from './pa
 const chromium = await part('chromium', chromiumPath)
 const web = await part('the built web app', builtWebApp)
 
-describe.skipIf(!chromium || !web)('reports in a browser', { timeout: 120_000 }, () => {
+describe.skipIf(!chromium || !web)('reports in a browser', { timeout: 180_000 }, () => {
   let server: TestServer
   let browser: Browser
   let anna: Person
