@@ -175,7 +175,10 @@ describe.skipIf(!chromium || !web)('reports in a browser', { timeout: 180_000 },
     const other = { ...panels.runSets[0]!, project: 'hidden' }
     const { source: _, ...written } = panels
     await anna.api.reports.save({
-      ...{ reportId, version, title, description },
+      reportId,
+      version,
+      title,
+      description,
       spec: writeReport([...blocks, { ...written, runSets: [other] }]),
       publish: true,
     })
