@@ -4,14 +4,7 @@
  */
 import { attemptFiles, readExitRecord } from '@teamgrid/agent'
 import { attemptFilesOf, type Delivery, quote } from '../attempt-files.ts'
-import {
-  type Backend,
-  type Exit,
-  type Observation,
-  type Ref,
-  type Submission,
-  unknownOf,
-} from '../backend.ts'
+import { type Backend, type Observation, type Ref, type Submission, unknownOf } from '../backend.ts'
 import type { Transport } from '../transport.ts'
 import {
   causeIn,
@@ -301,24 +294,16 @@ exit "$rc"
     }
     const wasStopped = noted?.stopping !== undefined
     if (record) {
-      const cause = wasStopped
-        ? 'cancel'
-        : state === ''
-          ? record.stopRequested
-            ? 'cancel'
-            : 'exit'
-          : causeIn(state)
-      const outside = record.stopRequested && cause === 'exit'
-      const exit: Exit = { code: record.code, cause: outside ? 'timeout' : cause, at: record.at }
-      return { ...about, seen: 'exited', exit }
+      const said = causeIn(state)
+      // Nobody signalled it: it ended by itself, whatever the cluster made of that.
+      const own = record.stopRequested || said === 'oom' || said === 'timeout' ? said : 'exit'
+      // A signal that was not ours and is no cancellation came before its time limit.
+      const cause = wasStopped ? 'cancel' : record.stopRequested && own === 'exit' ? 'timeout' : own
+      return { ...about, seen: 'exited', exit: { code: record.code, cause, at: record.at } }
     }
-    if (wasStopped) return { ...about, seen: 'exited', exit: { ...shown?.exit, cause: 'cancel' } }
-    if (shown) return { ...about, seen: 'exited', exit: shown.exit }
-    return {
-      ...about,
-      seen: 'lost',
-      reason: 'The cluster has forgotten it, and it left no record of its end.',
-    }
+    if (job === undefined) return undefined
+    const exit = shown?.exit ?? { cause: causeIn(state) }
+    return { ...about, seen: 'exited', exit: wasStopped ? { ...exit, cause: 'cancel' } : exit }
   }
 
   async function show(ref: Ref) {
