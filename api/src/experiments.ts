@@ -40,6 +40,8 @@ export const Experiment = z.object({
   createdById: Id,
   /** The service account that logged it for `createdBy`. */
   via: Person.nullable(),
+  /** It was moved into this project: nobody but its creator and the admins deletes it (row 23). */
+  moved: z.boolean(),
   group: z.string().nullable(),
   jobType: z.string().nullable(),
   /** The slug of the sweep it belongs to. */

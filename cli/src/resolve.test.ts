@@ -14,6 +14,7 @@ const experiment = (over: Partial<Experiment>): Experiment => ({
   createdBy: { username: 'bob', name: 'Bob' },
   createdById: '01890000-0000-7000-8000-000000000001',
   via: null,
+  moved: false,
   group: null,
   jobType: null,
   sweep: null,

@@ -80,6 +80,7 @@ export function experimentOf(stored: StoredExperiment): Experiment {
     exitCode: stored.exitCode,
     createdBy: { username: stored.createdBy.username, name: stored.createdBy.name },
     createdById: stored.createdBy.id,
+    moved: stored.moved,
     via: stored.via && { username: stored.via.username, name: stored.via.name },
     group: stored.group,
     jobType: stored.jobType,

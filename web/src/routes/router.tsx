@@ -188,10 +188,33 @@ const datastore = createRoute({
       since: number(search.since),
     }),
   component: lazyRouteComponent(() => import('./pages/datastore.tsx'), 'DatastorePage'),
+  // What the client prints of a project that is called `datastores`; nobody is called `runs`.
+  beforeLoad: ({ params: { team, owner, name } }) => {
+    const params = { team, project: 'datastores', id: name }
+    if (owner === 'runs') throw redirect({ to: '/$team/$project/runs/$id', params })
+    if (owner === 'sweeps') throw redirect({ to: '/$team/$project/sweeps/$id', params })
+  },
 })
+/** Pages of a team. A project that is called like one of them is found under its name with a tilde before it. */
+const pagesOfTeam = new Set(['datastores', 'runs', 'sessions', 'clusters', 'usage', 'credits', 'alerts'])
+type InProject = Record<string, string> & { project: string }
+/** Typed as nothing, so that the names of each route stay those of its path. */
+const ofProject: object = {
+  params: {
+    parse: ({ project, ...others }: InProject) => ({
+      ...others,
+      project: pagesOfTeam.has(project.slice(1).toLowerCase()) ? project.replace(/^~/, '') : project,
+    }),
+    stringify: ({ project, ...others }: InProject) => ({
+      ...others,
+      project: pagesOfTeam.has(project.toLowerCase()) ? `~${project}` : project,
+    }),
+  },
+}
 const workspace = createRoute({
   getParentRoute: () => inside,
   path: '/$team/$project',
+  ...ofProject,
   validateSearch: (search) => ({
     ...listSearch(search),
     ...chartSearch(search),
@@ -202,6 +225,7 @@ const workspace = createRoute({
 const workspaceAlias = createRoute({
   getParentRoute: () => inside,
   path: '/$team/$project/workspace',
+  ...ofProject,
   beforeLoad: ({ params }) => {
     throw redirect({ to: '/$team/$project', params })
   },
@@ -209,17 +233,20 @@ const workspaceAlias = createRoute({
 const reports = createRoute({
   getParentRoute: () => inside,
   path: '/$team/$project/reports',
+  ...ofProject,
   component: lazyRouteComponent(() => import('./pages/reports.tsx'), 'ReportsPage'),
 })
 const report = createRoute({
   getParentRoute: () => inside,
   path: '/$team/$project/reports/$slug',
+  ...ofProject,
   validateSearch: (search) => present({ edit: flag(search.edit), accessToken: text(search.accessToken) }),
   component: lazyRouteComponent(() => import('./pages/report.tsx'), 'ReportPage'),
 })
 const table = createRoute({
   getParentRoute: () => inside,
   path: '/$team/$project/table',
+  ...ofProject,
   validateSearch: (search) => ({
     ...listSearch(search),
     ...present({ page: number(search.page), columns: text(search.columns), compare: text(search.compare) }),
@@ -229,12 +256,14 @@ const table = createRoute({
 const sweeps = createRoute({
   getParentRoute: () => inside,
   path: '/$team/$project/sweeps',
+  ...ofProject,
   validateSearch: (search) => present({ q: text(search.q) }),
   component: lazyRouteComponent(() => import('./pages/sweeps.tsx'), 'SweepsPage'),
 })
 const sweep = createRoute({
   getParentRoute: () => inside,
   path: '/$team/$project/sweeps/$id',
+  ...ofProject,
   component: lazyRouteComponent(() => import('./pages/sweep.tsx'), 'SweepPage'),
 })
 const registries = createRoute({
@@ -250,17 +279,20 @@ const registry = createRoute({
 const artifacts = createRoute({
   getParentRoute: () => inside,
   path: '/$team/$project/artifacts',
+  ...ofProject,
   component: lazyRouteComponent(() => import('./pages/artifacts.tsx'), 'ArtifactsPage'),
 })
 const artifactCollection = createRoute({
   getParentRoute: () => inside,
   path: '/$team/$project/artifacts/$type/$collection',
+  ...ofProject,
   component: lazyRouteComponent(() => import('./pages/artifact-collection.tsx'), 'ArtifactCollectionPage'),
 })
 /** The client of the wandb package prints these very paths. */
 const artifactVersion = createRoute({
   getParentRoute: () => inside,
   path: '/$team/$project/artifacts/$type/$collection/$version',
+  ...ofProject,
   validateSearch: (search) =>
     present({
       view: oneOf('overview', 'files', 'lineage')(search.view),
@@ -272,6 +304,7 @@ const artifactVersion = createRoute({
 const experiment = createRoute({
   getParentRoute: () => inside,
   path: '/$team/$project/runs/$id',
+  ...ofProject,
   validateSearch: (search) => ({
     ...chartSearch(search),
     ...present({
@@ -297,6 +330,7 @@ const experiment = createRoute({
 const experimentTab = createRoute({
   getParentRoute: () => inside,
   path: '/$team/$project/runs/$id/$tab',
+  ...ofProject,
   beforeLoad: ({ params }) => {
     const tabs = {
       overview: 'overview',

@@ -1,4 +1,4 @@
-import type { ReactNode } from 'react'
+import type { CSSProperties, ReactNode } from 'react'
 
 /** A centred reading column with a heading and its actions. */
 export function Page({
@@ -52,21 +52,31 @@ export function Section({
   )
 }
 
-/** A plain table: `head` cells, then rows as children. Scrolls sideways on a phone instead of squeezing. */
+/**
+ * A plain table: `head` cells, then rows as children. On a phone it scrolls sideways instead of squeezing; one that
+ * `stacks` shows each row as a card there, its cells below each other with their heads beside them.
+ */
 export function PlainTable({
   head,
   children,
   label,
+  stacks,
 }: {
   head: ReactNode[]
   children: ReactNode
   label: string
+  stacks?: boolean
 }) {
+  // A head without words gets no place beside its cell: a variable that is not set makes no `content`.
+  const names = head.flatMap((cell, i) =>
+    typeof cell === 'string' && cell !== '' ? [[`--head-${i + 1}`, JSON.stringify(cell)]] : [],
+  )
   return (
     <div className="scroll-quiet overflow-x-auto">
       <table
         aria-label={label}
-        className="w-full border-collapse text-[13px] [&_td]:px-3 [&_td]:py-2 [&_td:first-child]:pl-4 [&_th:first-child]:pl-4 [&_tbody_tr]:border-t [&_tbody_tr]:border-line"
+        {...(stacks ? { style: Object.fromEntries(names) as CSSProperties } : {})}
+        className={`${stacks ? 'stacks ' : ''}w-full border-collapse text-[13px] [&_td]:px-3 [&_td]:py-2 [&_td:first-child]:pl-4 [&_th:first-child]:pl-4 [&_tbody_tr]:border-t [&_tbody_tr]:border-line`}
       >
         <thead>
           <tr>

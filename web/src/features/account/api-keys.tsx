@@ -103,7 +103,7 @@ export function KeyTable({
   refused?: string | undefined
 }) {
   return (
-    <PlainTable label="API keys" head={['Name', 'Ends with', 'Created', 'Last used', '']}>
+    <PlainTable stacks label="API keys" head={['Name', 'Ends with', 'Created', 'Last used', '']}>
       {keys.map((key) => (
         <tr key={key.id}>
           <td className="font-medium">{key.name}</td>

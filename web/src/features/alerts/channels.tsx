@@ -63,7 +63,7 @@ export function AlertChannels({ team }: { team: Team }) {
       {(channels.data?.length ?? 0) === 0 ? (
         <p className="px-4 py-3 text-[13px] text-ink-faint">None yet.</p>
       ) : (
-        <PlainTable label="Channels" head={['Channel', 'Goes to', 'Added', '']}>
+        <PlainTable stacks label="Channels" head={['Channel', 'Goes to', 'Added', '']}>
           {channels.data!.map((channel) => (
             <tr key={channel.id}>
               <td>
@@ -150,7 +150,7 @@ export function AlertDeliveries({ team }: { team: Team }) {
       {(deliveries.data?.items.length ?? 0) === 0 ? (
         <p className="px-4 py-3 text-[13px] text-ink-faint">Nothing was sent to a channel yet.</p>
       ) : (
-        <PlainTable label="Deliveries" head={['Message', 'Channel', 'State', 'When']}>
+        <PlainTable stacks label="Deliveries" head={['Message', 'Channel', 'State', 'When']}>
           {deliveries.data!.items.map((delivery) => (
             <tr key={delivery.id}>
               <td>

@@ -58,7 +58,7 @@ export function AlertRules({ team }: { team: Team }) {
           channels, or you about others’ experiments.
         </p>
       ) : (
-        <PlainTable label="Rules" head={['Rule', 'When', 'Who is told', 'Last', '']}>
+        <PlainTable stacks label="Rules" head={['Rule', 'When', 'Who is told', 'Last', '']}>
           {rules.data.map((rule) => (
             <tr key={rule.id} className={rule.enabled ? '' : 'opacity-60'}>
               <td>

@@ -112,6 +112,7 @@ export function AuditLog({
       )}
       {lines !== undefined && lines.length > 0 && (
         <PlainTable
+          stacks
           label="Audit log"
           head={['When', 'Who', 'Did', 'What', ...(team === undefined ? ['Team'] : []), 'From', 'By']}
         >

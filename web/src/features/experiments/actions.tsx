@@ -24,6 +24,7 @@ function useRefusalOf(team: Team | undefined) {
           name: each.name,
           ownerId: each.createdById,
           ownerName: each.createdBy.username,
+          isMoved: each.moved,
         }),
       )
       .find((sentence) => sentence !== undefined)

@@ -21,7 +21,7 @@ export function FormerMembers({ team }: { team: Team }) {
   if (former.data === undefined || former.data.length === 0) return null
   return (
     <Section title="Former members" says="What they made stays under their name." flush>
-      <PlainTable label="Former members" head={['Person', 'Left', 'Made here', '']}>
+      <PlainTable stacks label="Former members" head={['Person', 'Left', 'Made here', '']}>
         {former.data.map((person) => {
           const nothing = person.experiments + person.projects === 0
           return (

@@ -1,8 +1,8 @@
-import type { NewInvitation, Team } from '@teamgrid/api'
+import type { Invitation, NewInvitation, Team } from '@teamgrid/api'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, grid } from '../../lib/client.ts'
-import { useRefusal } from '../../lib/me.ts'
+import { useMe, useRefusal } from '../../lib/me.ts'
 import { fieldOf, useSubmit } from '../../lib/use-submit.ts'
 import { Button } from '../../ui/button.tsx'
 import { CommandBlock } from '../../ui/command-block.tsx'
@@ -17,7 +17,14 @@ import { invitationsQuery } from './queries.ts'
 /** Invite by a link that one hands over; see and revoke the open ones. */
 export function Invitations({ team }: { team: Team }) {
   const queries = useQueryClient()
-  const refused = useRefusal(team)('member:invite')
+  const me = useMe()
+  const may = useRefusal(team)
+  const refused = may('member:invite')
+  const revokeRefused = (each: Invitation) =>
+    may('invite:revoke', {
+      kind: 'invitation',
+      ownerId: each.createdBy?.username === me?.user.username ? (me?.user.id ?? null) : null,
+    })
   const open = useQuery({ ...invitationsQuery(team.slug), enabled: refused === undefined })
   const [role, setRole] = useState<'admin' | 'member' | 'viewer'>('member')
   const [made, setMade] = useState<NewInvitation>()
@@ -84,7 +91,7 @@ export function Invitations({ team }: { team: Team }) {
       </form>
       {pending.length > 0 && (
         <div className="border-t border-line">
-          <PlainTable label="Open invitations" head={['For', 'Role', 'Made', 'Expires', '']}>
+          <PlainTable stacks label="Open invitations" head={['For', 'Role', 'Made', 'Expires', '']}>
             {pending.map((each) => (
               <tr key={each.id}>
                 <td>
@@ -119,7 +126,7 @@ export function Invitations({ team }: { team: Team }) {
                     <Button
                       small
                       look="danger"
-                      refused={refused}
+                      refused={revokeRefused(each)}
                       onClick={() =>
                         act(
                           grid.teams

@@ -33,7 +33,7 @@ export function PolicyLocks() {
       {locks.isPending && <SkeletonRows rows={4} />}
       {locks.isError && <Problem error={locks.error} retry={() => void locks.refetch()} />}
       {locks.data !== undefined && (
-        <PlainTable label="Policy of all teams" head={['Switch', 'Teams']}>
+        <PlainTable stacks label="Policy of all teams" head={['Switch', 'Teams']}>
           {policyKeys.map((key) => (
             <tr key={key}>
               <td className="min-w-52">

@@ -53,7 +53,7 @@ export function Members({ team }: { team: Team }) {
       {members.isPending && <SkeletonRows rows={3} />}
       {members.isError && <Problem error={members.error} retry={() => void members.refetch()} />}
       {members.data !== undefined && (
-        <PlainTable label="Members" head={['Person', 'Role', 'Joined', '']}>
+        <PlainTable stacks label="Members" head={['Person', 'Role', 'Joined', '']}>
           {members.data
             .filter((member) => member.kind === 'person')
             .map((member) => (

@@ -91,7 +91,7 @@ export function AllTeams() {
         <p className="px-4 py-3 text-ink-faint">No teams yet.</p>
       )}
       {shared.length > 0 && (
-        <PlainTable label="Teams" head={['Team', 'Members', 'Projects', 'Running', 'Policy', 'Made']}>
+        <PlainTable stacks label="Teams" head={['Team', 'Members', 'Projects', 'Running', 'Policy', 'Made']}>
           {shared.map((team) => (
             <tr key={team.id}>
               <td>

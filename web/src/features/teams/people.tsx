@@ -65,7 +65,7 @@ export function People({ search, onSearch }: { search: string; onSearch: (search
       {people.isPending && <SkeletonRows rows={4} />}
       {people.isError && <Problem error={people.error} retry={() => void people.refetch()} />}
       {people.data !== undefined && (
-        <PlainTable label="People" head={['Person', 'E-mail', 'In the organisation', 'Since', '']}>
+        <PlainTable stacks label="People" head={['Person', 'E-mail', 'In the organisation', 'Since', '']}>
           {rows.map((person) => (
             <tr key={person.id} className={person.disabled ? 'opacity-60' : ''}>
               <td>

@@ -69,7 +69,7 @@ export function PrivacySettings({ team }: { team: Team }) {
           </div>
           {privacy.data.projects.length > 0 && (
             <div className="border-t border-line">
-              <PlainTable label="Privacy of projects" head={['Project', 'Made by', 'Seen by']}>
+              <PlainTable stacks label="Privacy of projects" head={['Project', 'Made by', 'Seen by']}>
                 {privacy.data.projects.map((project) => (
                   <tr key={project.name}>
                     <td className="font-medium break-all">{project.name}</td>

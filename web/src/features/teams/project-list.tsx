@@ -7,7 +7,7 @@ import { Ago } from '../../ui/time.tsx'
 /** Projects with what happens in them now. */
 export function ProjectTable({ projects, withTeam }: { projects: readonly Project[]; withTeam?: boolean }) {
   return (
-    <PlainTable label="Projects" head={['Project', 'Experiments', 'Running', 'Failed', 'Last change']}>
+    <PlainTable stacks label="Projects" head={['Project', 'Experiments', 'Running', 'Failed', 'Last change']}>
       {projects.map((project) => (
         <tr key={project.id} className="hover:bg-hover">
           <td className="max-w-72">

@@ -54,7 +54,7 @@ export function ServiceAccounts({ team, showKey }: { team: Team; showKey: (secre
       {accounts.length === 0 ? (
         <p className="px-4 py-3 text-[13px] text-ink-faint">None yet.</p>
       ) : (
-        <PlainTable label="Service accounts" head={['Account', 'Made', '']}>
+        <PlainTable stacks label="Service accounts" head={['Account', 'Made', '']}>
           {accounts.map((account) => (
             <tr key={account.userId}>
               <td>

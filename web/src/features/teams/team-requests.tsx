@@ -26,7 +26,7 @@ export function TeamRequests({ mayDecide }: { mayDecide: boolean }) {
   if (shown.length === 0) return null
   return (
     <Section title="Requests for teams" flush>
-      <PlainTable label="Requests for teams" head={['Team', 'By', 'What for', 'Asked', '']}>
+      <PlainTable stacks label="Requests for teams" head={['Team', 'By', 'What for', 'Asked', '']}>
         {shown.map((each) => (
           <tr key={each.id}>
             <td className="font-medium">{each.slug}</td>

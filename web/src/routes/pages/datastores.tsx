@@ -4,7 +4,7 @@ import { useState } from 'react'
 import { DatastoreTable, StorageTable } from '../../features/datastores/datastore-table.tsx'
 import { datastoresQuery, datastoreStorageQuery } from '../../features/datastores/queries.ts'
 import { UploadDialog } from '../../features/datastores/upload-dialog.tsx'
-import { teamQuery } from '../../features/teams/queries.ts'
+import { projectsQuery, teamQuery } from '../../features/teams/queries.ts'
 import { isNotFound } from '../../lib/client.ts'
 import { useMe, useRefusal } from '../../lib/me.ts'
 import { Button } from '../../ui/button.tsx'
@@ -23,6 +23,7 @@ export function DatastoresPage() {
   const found = useQuery(datastoresQuery(slug))
   const storage = useQuery(datastoreStorageQuery(slug))
   const me = useMe()
+  const namesake = useQuery(projectsQuery(slug)).data?.find(({ name }) => name.toLowerCase() === 'datastores')
   const refused = useRefusal(team.data)('datastore:create', { ownerId: me?.user.id ?? null })
   const [uploading, setUploading] = useState(false)
   if (team.isError)
@@ -46,6 +47,18 @@ export function DatastoresPage() {
         </Button>
       }
     >
+      {namesake !== undefined && (
+        <p className="text-[13px] text-ink-soft">
+          Looking for the project called {namesake.name}?{' '}
+          <Link
+            to="/$team/$project"
+            params={{ team: slug, project: namesake.name }}
+            className="text-accent hover:underline"
+          >
+            Open it
+          </Link>
+        </p>
+      )}
       <Section title="All datastores" flush>
         {found.isError && <Problem error={found.error} retry={() => void found.refetch()} />}
         {found.isPending && <SkeletonRows rows={4} />}

@@ -46,7 +46,7 @@ export function SubscriptionsPage() {
             {plan.data !== undefined && `Organisation admins: ${plan.data.admins.join(', ')}.`}
           </p>
         ) : (
-          <PlainTable label="My teams" head={['Team', 'My role', 'Members', '']}>
+          <PlainTable stacks label="My teams" head={['Team', 'My role', 'Members', '']}>
             {teams.map((team) => (
               <tr key={team.id}>
                 <td>

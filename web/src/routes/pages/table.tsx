@@ -93,6 +93,16 @@ export function TablePage() {
   }
   const pages = Math.max(1, Math.ceil(total / pageSize))
   const selectedRows = rows.data?.rows.filter((row) => selected.has(row.slug)) ?? []
+  const moveRefusals = selectedRows.map((row) =>
+    refused('experiment:move', {
+      kind: 'experiment',
+      name: row.name,
+      ownerId: row.createdById,
+      ownerName: row.createdBy.username,
+    }),
+  )
+  // Of a mixed choice the dialog leaves out what may not be taken, if one says so.
+  const moveRefused = moveRefusals.every((sentence) => sentence !== undefined) ? moveRefusals[0] : undefined
   return (
     <div className="flex h-[calc(100dvh-2.75rem)] min-h-0 flex-col bg-surface">
       <div className="flex flex-wrap items-center gap-2 border-b border-line px-3 py-2">
@@ -138,7 +148,7 @@ export function TablePage() {
               Select all {formatCount(total)} that match
             </Button>
           )}
-          <Button small onClick={() => setMoving(true)}>
+          <Button small refused={moveRefused} onClick={() => setMoving(true)}>
             Move
           </Button>
           <MoveDialog
