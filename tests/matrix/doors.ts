@@ -18,6 +18,11 @@ type Ask = (given: {
   team: { team: string }
   ref: { team: string; project: string; experiment: string }
   thing: Thing
+  /** By their names, as endpoints want them. */
+  sweep: { team: string; project: string; sweep: string }
+  report: { reportId: string }
+  datastore: { datastoreId: string; version: number }
+  artifact: { team: string; project: string; collection: string; version: string }
   column: Cast
 }) => Promise<unknown>
 
@@ -26,8 +31,21 @@ const rest =
   (world: World, column: Cast): Promise<Outcome> => {
     const thing = world.thing(column)
     const client = world.people[column]
+    const { sweep, reportId, datastoreId, collection } = world.more(column)
+    const at = { team: world.team, project: thing.project }
     return tried(() =>
-      ask({ world, client, team: { team: world.team }, ref: ref(world, thing), thing, column }),
+      ask({
+        world,
+        client,
+        team: { team: world.team },
+        ref: ref(world, thing),
+        thing,
+        sweep: { ...at, sweep },
+        report: { reportId },
+        datastore: { datastoreId, version: 1 },
+        artifact: { ...at, collection, version: 'v0' },
+        column,
+      }),
     )
   }
 
@@ -95,6 +113,56 @@ export const restDoor: Door = {
   'credit:add': rest(({ client, team }) => client.usage.addCredit({ ...team, microcredits: 1 })),
   'budget:edit': rest(({ client, team }) => client.usage.setRules({ ...team, lowMicrocredits: 10_000_000 })),
   'rate:edit': rest(({ client }) => client.usage.setRate({ machine: 'nothing', microcreditsPerHour: 0 })),
+  'experiment:delete-moved': (world, column) =>
+    world.consume(
+      column,
+      async (thing) => {
+        await world.moved(thing.id)
+        return tried(() => world.people[column].experiments.delete(ref(world, thing)))
+      },
+      'moved here',
+    ),
+  // To where it is already: permission is asked, and nothing goes away.
+  'experiment:move': rest(({ client, thing, team: { team } }) =>
+    client.experiments.move({ experimentIds: [thing.id], to: { team, project: thing.project } }),
+  ),
+  'project:edit': rest(({ client, ref: { team, project } }) =>
+    client.projects.change({ team, project, description: 'Same' }),
+  ),
+  'run:read': rest(({ client, sweep }) => client.sweeps.get(sweep)),
+  'run:create': rest(({ client, ref: { team, project } }) =>
+    client.sweeps.create({ team, project, config: '{method: grid, parameters: {a: {value: 1}}}' }),
+  ),
+  'run:edit': rest(({ client, sweep }) => client.sweeps.change({ ...sweep, description: 'Same' })),
+  'run:stop': rest(({ client, sweep }) => client.sweeps.steer({ ...sweep, action: 'stop' })),
+  'sweep:delete': rest(async ({ world, client, column, sweep }) =>
+    client.sweeps.delete({ ...sweep, sweep: await world.aSpareSweep(column) }),
+  ),
+  'report:read': rest(({ client, report }) => client.reports.get(report)),
+  'report:create': rest(({ client, ref: { team, project } }) =>
+    client.reports.create({ team, project, title: 'Another', publish: false }),
+  ),
+  'report:edit': rest(({ client, report }) => client.reports.discard(report)),
+  'report:comment': rest(({ client, report }) => client.reports.comment({ ...report, text: 'Hm' })),
+  'report:follow': rest(({ client, report }) => client.reports.follow({ ...report, follow: true })),
+  'report:delete': rest(({ client, report }) => client.reports.share({ ...report, share: 'none' })),
+  'datastore:read': rest(({ client, datastore }) => client.datastores.get(datastore)),
+  'datastore:browse': rest(({ client, datastore }) => client.datastores.files(datastore)),
+  'datastore:create': rest(({ client, team }) =>
+    client.datastores.startUpload({ ...team, name: `u${randomText(8)}` }),
+  ),
+  'datastore:edit': rest(({ client, datastore: { datastoreId } }) =>
+    client.datastores.change({ datastoreId, description: 'Same' }),
+  ),
+  // Into the trash and out of it again: nothing is lost.
+  'datastore:delete': rest(({ client, datastore }) => client.datastores.restore(datastore)),
+  'artifact:read': rest(({ client, artifact }) => client.artifacts.get(artifact)),
+  'artifact:edit': rest(({ client, artifact }) =>
+    client.artifacts.change({ ...artifact, description: 'Same' }),
+  ),
+  // It has an alias, so it is kept, after permission was asked.
+  'artifact:delete': rest(({ client, artifact }) => client.artifacts.delete({ ...artifact, aliases: false })),
+  'alert:manage': rest(({ client, team }) => client.alerts.deliveries(team)),
   'org:users': rest(({ client }) => client.users.list({})),
   'org:keys': rest(({ client }) => client.users.keys({ username: nobody })),
   'org:settings': rest(({ client }) => client.instance.change({})),
@@ -143,6 +211,19 @@ export const cliDoor: Door = {
   'log:read': grid((_, { owner, name }) => ['logs', `${owner}:${name}`]),
   'file:download': grid((_, { owner, name }) => ['artifacts', `${owner}:${name}`]),
   'experiment:stop': grid((_, { owner, name }) => ['stop', 'experiment', `${owner}:${name}`, '--yes']),
+  'experiment:move': grid(({ team }, { owner, name, project }) => [
+    ...['move', `${owner}:${name}`, '--to', `${team}/${project}`, '--yes'],
+  ]),
+  'run:read': (world, column) =>
+    grid(() => ['sweep', 'show', `${world.team}/${world.thing(column).project}/${world.more(column).sweep}`])(
+      world,
+      column,
+    ),
+  'run:stop': (world, column) =>
+    grid(() => ['sweep', 'stop', `${world.team}/${world.thing(column).project}/${world.more(column).sweep}`])(
+      world,
+      column,
+    ),
   'experiment:delete': (world, column) =>
     world.consume(column, async ({ owner, name }) =>
       said(await world.grid(column, 'delete', 'experiment', `${owner}:${name}`, '--yes', '-o', 'json')),
@@ -199,6 +280,10 @@ export const wandbDoor: Door = {
     `mutation M($name: String!, $entity: String!) {
       upsertModel(input: { name: $name, entityName: $entity }) { model { id } } }`,
     ({ team }) => ({ name: `p${randomText(8)}`, entity: team }),
+  ),
+  'experiment:edit': asking(
+    'mutation E($id: String) { upsertBucket(input: { id: $id, displayName: "Same" }) { bucket { id } } }',
+    (_, { id }) => ({ id: storageId('Run', id) }),
   ),
   'experiment:log': async (world, column) => {
     const { app, team, people } = world

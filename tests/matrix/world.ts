@@ -2,6 +2,7 @@
  * One team with somebody in each column of the permission table, and things of theirs to act on. `S own` is the service
  * account acting on what it made, where the table says `own`.
  */
+import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,6 +20,8 @@ import {
 } from '@teamgrid/api'
 import { runGrid } from '../../cli/src/program.ts'
 import { memoryIo } from '../../cli/src/test-io.ts'
+import type { Actor } from '../../server/src/actor.ts'
+import { createSender } from '../../server/src/datastores/testing.ts'
 import { randomText } from '../../server/src/lib/ids.ts'
 import type { TestApp, TestPerson } from '../support/app.ts'
 
@@ -71,7 +74,8 @@ export async function aWorld(app: TestApp) {
 
   async function aBareThing(owner: 'O' | 'S own'): Promise<Thing> {
     const slug = `e${randomText(8)}`
-    const project = 'digits'
+    // Each makes things in a project of their own making.
+    const project = owner === 'O' ? 'digits' : 'robots'
     const { experiment } = await app.experiments.upsert(await actorOf(owner), {
       team,
       project,
@@ -101,6 +105,24 @@ export async function aWorld(app: TestApp) {
   const things = { O: await aThing('O'), 'S own': await aThing('S own') }
   const spares = new Map<string, Thing>()
 
+  /** What else there is of theirs: a sweep, a report, a datastore, an artifact. None of it goes away by being acted on. */
+  async function moreOf(owner: 'O' | 'S own') {
+    const person = people[owner]
+    const actor = await actorOf(owner)
+    const { project, slug } = things[owner]
+    const { sweep } = await app.sweeps.create(actor, {
+      team,
+      project,
+      configText: '{method: grid, parameters: {a: {value: 1}}}',
+    })
+    const { id: reportId } = await person.reports.create({ team, project, title: 'Findings', publish: true })
+    const { datastoreId } = await createSender(app).send(person, team, `d${randomText(8)}`, { a: 'b' })
+    const collection = `c${randomText(8)}`
+    await anArtifact(app, actor, { team, project, experiment: slug, collection })
+    return { sweep: sweep.slug, reportId, datastoreId, collection }
+  }
+  const more = { O: await moreOf('O'), 'S own': await moreOf('S own') }
+
   /** Whose thing somebody in this column acts on. */
   const ownerFor = (column: Cast): 'O' | 'S own' => (column === 'S own' ? 'S own' : 'O')
 
@@ -110,13 +132,28 @@ export async function aWorld(app: TestApp) {
     people,
     ids,
     thing: (column: Cast): Thing => things[ownerFor(column)],
-    /** For acts that take the thing away: it is made anew once that happened. */
-    async consume(column: Cast, act: (thing: Thing) => Promise<Outcome>): Promise<Outcome> {
+    more: (column: Cast) => more[ownerFor(column)],
+    /** One that may be gone afterwards. */
+    async aSpareSweep(column: Cast): Promise<string> {
       const owner = ownerFor(column)
-      const spare = spares.get(owner) ?? (await aBareThing(owner))
-      spares.set(owner, spare)
+      const { project } = things[owner]
+      const configText = '{method: grid, parameters: {a: {value: 1}}}'
+      return (await app.sweeps.create(await actorOf(owner), { team, project, configText })).sweep.slug
+    },
+    /** Marks an experiment as one that was moved to where it is. */
+    moved: (id: string) =>
+      app.db.updateTable('experiments').set({ moved_at: new Date() }).where('id', '=', id).execute(),
+    /** For acts that take the thing away: it is made anew once that happened. */
+    async consume(
+      column: Cast,
+      act: (thing: Thing) => Promise<Outcome>,
+      kind: 'made here' | 'moved here' = 'made here',
+    ): Promise<Outcome> {
+      const owner = ownerFor(column)
+      const spare = spares.get(owner + kind) ?? (await aBareThing(owner))
+      spares.set(owner + kind, spare)
       const outcome = await act(spare)
-      if (outcome === 'yes') spares.delete(owner)
+      if (outcome === 'yes') spares.delete(owner + kind)
       return outcome
     },
     async choose(preset: PolicyPreset): Promise<void> {
@@ -135,7 +172,8 @@ export async function aWorld(app: TestApp) {
       }
       const resource: Resource = {
         teamId: organisationActions.has(action) ? null : 'team',
-        ownerId: ids[ownerFor(column)],
+        // Everybody makes datastores in their own name space.
+        ownerId: ids[action === 'datastore:create' ? column : ownerFor(column)],
       }
       const verdict = can(subject, action, resource, resolvePolicy(preset))
       return verdict.allowed ? 'yes' : (codeOf(verdict) as Outcome)
@@ -154,6 +192,30 @@ export async function aWorld(app: TestApp) {
       return { code, out: io.out(), err: io.err() }
     },
   }
+}
+
+/** A first version with no files, called `latest` as all first ones. */
+async function anArtifact(
+  app: TestApp,
+  actor: Actor,
+  at: { team: string; project: string; experiment: string; collection: string },
+): Promise<void> {
+  const manifest = '{"version":1,"contents":{}}'
+  const { id } = await app.artifacts.createArtifact(actor, {
+    ...at,
+    type: 'dataset',
+    digest: 'any',
+    aliases: ['latest'],
+  })
+  const { uploadUrl } = await app.artifacts.createManifest(actor, {
+    artifactId: id,
+    baseArtifactId: null,
+    name: 'wandb_manifest.json',
+    type: 'FULL',
+    digest: createHash('md5').update(manifest).digest('base64'),
+  })
+  await app.inject(new Request(uploadUrl!, { method: 'PUT', body: manifest }))
+  await app.artifacts.commitArtifact(actor, id)
 }
 
 const roles: Record<Cast, Subject['role']> = {
@@ -177,6 +239,7 @@ export function outcomeOf(code: string, message: string): Outcome {
   if (code === 'unauthenticated') return 'unauthenticated'
   if (refusals.has(code) && message.startsWith('Warning: ')) return code as Outcome
   if (code === 'not_found' && message.replace(/\.$/, '') === errorCodes.not_found.says) return 'not_found'
+  if (code === 'not_found' && /^There is no project /.test(message)) return 'not_found'
   if (['forbidden', 'not_found', 'conflict', 'invalid'].includes(code)) return 'yes'
   throw new Error(`Neither done nor refused: ${code} ${message}`)
 }

@@ -27,7 +27,7 @@ export type NewPerson = { username: string; name?: string; email: string; passwo
 export const reservedSlugs = new Set(
   (
     'admin api artifacts artifactsv2 assets authorize blobs docs files graphql home invite live login logout me new ' +
-    'oidc operator ready register reset-password runs sdk settings setup signup static subscriptions teams usage users ' +
+    'oidc operator ready register reset-password runs sdk settings setup signup static subscriptions sweeps teams usage users ' +
     'anonymous uncategorized favicon.ico robots.txt'
   ).split(' '),
 )
