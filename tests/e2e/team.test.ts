@@ -25,6 +25,9 @@ const controls: { path: string; name: string; action: Action; role?: 'button' | 
   { path: `/teams/${team}`, name: 'Invite', action: 'member:invite' },
   { path: `/teams/${team}`, name: 'New service account', action: 'service:create' },
   { path: `/${team}`, name: 'New project', action: 'project:create' },
+  { path: `/${team}/datastores`, name: 'New datastore', action: 'datastore:create' },
+  { path: `/${team}/digits/reports`, name: 'New report', action: 'report:create' },
+  { path: `/teams/${team}/alerts`, name: 'New rule', action: 'alert:subscribe' },
 ]
 
 describe.skipIf(!chromium || !web)('a team in the browser', { timeout: 120_000 }, () => {
@@ -90,9 +93,13 @@ describe.skipIf(!chromium || !web)('a team in the browser', { timeout: 120_000 }
     await page.goto(path)
     await button(page, name).waitFor()
     const subject: Subject = { userId: who, role: roles[who], orgRole: 'member', via: 'web' }
-    const verdict = can(subject, action, { teamId: 't', adminNames: ['ada'] }, resolvePolicy())
-    const isOff = await button(page, name).getAttribute('aria-disabled')
-    expect(isOff).toBe(verdict.allowed ? null : 'true')
+    // What one makes is one's own.
+    const resource = { teamId: 't', ownerId: who, adminNames: ['ada'] }
+    const verdict = can(subject, action, resource, resolvePolicy())
+    // Closed as well while the page does not know yet.
+    await expect
+      .poll(() => button(page, name).getAttribute('aria-disabled'), { timeout: 20_000 })
+      .toBe(verdict.allowed ? null : 'true')
     if (verdict.allowed) return
     // Pressing it says why, in the words of the table.
     await expect
@@ -106,6 +113,67 @@ describe.skipIf(!chromium || !web)('a team in the browser', { timeout: 120_000 }
       )
       .toBeGreaterThan(0)
   })
+
+  test('experiments move from the table by those who may take them; others read why not', async () => {
+    for (const [who, slug] of [
+      ['bob', 'one'],
+      ['bob', 'two'],
+      ['ada', 'three'],
+    ] as const)
+      await anExperiment(who, slug)
+    const table = async (who: Name) => {
+      const { page } = visitors[who]
+      await page.goto(`/${team}/digits/table`)
+      await page.getByRole('link', { name: 'three', exact: true }).first().waitFor()
+      return page
+    }
+    const viewer = await table('vi')
+    await viewer.getByRole('checkbox', { name: 'Select one' }).check()
+    for (const [name, action] of [
+      ['Move', 'experiment:move'],
+      ['Stop', 'experiment:stop'],
+      ['Delete', 'experiment:delete'],
+    ] as const) {
+      const subject: Subject = { userId: 'vi', role: 'viewer', orgRole: 'member', via: 'web' }
+      const one = { kind: 'experiment', name: 'one', ownerName: 'bob', ownerId: 'bob', adminNames: ['ada'] }
+      const verdict = can(subject, action, { teamId: 't', ...one }, resolvePolicy())
+      await button(viewer, name).dispatchEvent('click')
+      await viewer
+        .getByText(verdict.allowed ? '' : verdict.sentence)
+        .first()
+        .waitFor()
+    }
+    const member = await table('bob')
+    // Somebody else's is not his to take, so of all three none moves.
+    await member.getByRole('checkbox', { name: 'Select three' }).check()
+    expect(await button(member, 'Move').getAttribute('aria-disabled')).toBe('true')
+    await member.getByRole('checkbox', { name: 'Select three' }).uncheck()
+    for (const name of ['one', 'two']) await member.getByRole('checkbox', { name: `Select ${name}` }).check()
+    await button(member, 'Move').click()
+    const dialog = member.getByRole('dialog')
+    await dialog.getByLabel('Project').fill('kept')
+    await dialog.getByRole('button', { name: 'Move', exact: true }).click()
+    await expect
+      .poll(async () =>
+        (await apiOf('bob').experiments.query({ team, project: 'digits' })).rows.map((row) => row.slug),
+      )
+      .toEqual(['three'])
+    // The old address leads to the new one.
+    await member.goto(`/${team}/digits/runs/one`)
+    await member.waitForURL(`**/${team}/kept/runs/one*`)
+  })
+
+  async function anExperiment(who: Name, slug: string): Promise<void> {
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${people[who].key}` }
+    const query = `mutation { upsertBucket(input: { name: "${slug}", displayName: "${slug}", modelName: "digits", entityName: "${team}" }) { bucket { id } } }`
+    await fetch(`${server.url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) })
+    const answer = await fetch(`${server.url}/files/${team}/digits/${slug}/file_stream`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ complete: true, exitcode: 0 }),
+    })
+    expect(answer.status).toBe(200)
+  }
 
   test('C-7: the admin invites by name, sees who it is for, makes a project private and asks why', async () => {
     const { page } = visitors.ada

@@ -72,7 +72,8 @@ export function PlainTable({
     typeof cell === 'string' && cell !== '' ? [[`--head-${i + 1}`, JSON.stringify(cell)]] : [],
   )
   return (
-    <div className="scroll-quiet overflow-x-auto">
+    // What only screen readers read stands absolutely: within this, not beyond the edge of the page.
+    <div className="scroll-quiet relative overflow-x-auto">
       <table
         aria-label={label}
         {...(stacks ? { style: Object.fromEntries(names) as CSSProperties } : {})}

@@ -64,7 +64,7 @@ export function WhoMayDoWhat({ team }: { team: Team }) {
       >
         {rows.map((row) => (
           <tr key={row.number}>
-            <td className="min-w-44">{row.says}</td>
+            <td className="sticky left-0 min-w-36 bg-surface sm:min-w-44">{row.says}</td>
             {columns.map((column) => (
               <td key={column} className="text-center">
                 <Answer answer={row.answers[column]} />
