@@ -212,7 +212,11 @@ export const cliDoor: Door = {
   'file:download': grid((_, { owner, name }) => ['artifacts', `${owner}:${name}`]),
   'experiment:stop': grid((_, { owner, name }) => ['stop', 'experiment', `${owner}:${name}`, '--yes']),
   'experiment:move': grid(({ team }, { owner, name, project }) => [
-    ...['move', `${owner}:${name}`, '--to', `${team}/${project}`, '--yes'],
+    'move',
+    `${owner}:${name}`,
+    '--to',
+    `${team}/${project}`,
+    '--yes',
   ]),
   'run:read': (world, column) =>
     grid(() => ['sweep', 'show', `${world.team}/${world.thing(column).project}/${world.more(column).sweep}`])(

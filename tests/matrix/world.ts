@@ -239,7 +239,7 @@ export function outcomeOf(code: string, message: string): Outcome {
   if (code === 'unauthenticated') return 'unauthenticated'
   if (refusals.has(code) && message.startsWith('Warning: ')) return code as Outcome
   if (code === 'not_found' && message.replace(/\.$/, '') === errorCodes.not_found.says) return 'not_found'
-  if (code === 'not_found' && /^There is no project /.test(message)) return 'not_found'
+  if (code === 'not_found' && message.startsWith('There is no project ')) return 'not_found'
   if (['forbidden', 'not_found', 'conflict', 'invalid'].includes(code)) return 'yes'
   throw new Error(`Neither done nor refused: ${code} ${message}`)
 }
