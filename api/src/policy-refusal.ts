@@ -150,13 +150,13 @@ const deeds: Partial<Record<Action, string>> = {
 
 function deedTo(refused: Refusal, thing: string): string {
   const { action } = refused
-  const deed = Object.hasOwn(deeds, action) ? deeds[action] : undefined
-  if (deed !== undefined) return deed.replace('…', thing)
   const place = placeOf(refused)
   if (place !== undefined) {
     const noun = refused.makes ?? nounOf(action)
     return `create ${article(noun)} ${noun} in ${place}`
   }
+  const deed = Object.hasOwn(deeds, action) ? deeds[action] : undefined
+  if (deed !== undefined) return deed.replace('…', thing)
   return `${(action.split(':')[1] ?? 'touch').replaceAll('-', ' ')} ${thing}`
 }
 
