@@ -363,6 +363,15 @@ const rules: Record<string, Rule> = {
   'datastores.storage': inTeam(where),
   'datastores.uses': inTeam(({ datastoreId }) => ({ datastoreId })),
   'datastores.usedBy': self(() => ({ kind: 'run', id: nothing })),
+  // It cannot be fetched, which only the import itself will tell.
+  'datastores.startImport': maker((w) => ({
+    ...where(w),
+    name: 'fetched',
+    source: 's3://bucket/data',
+    endpoint: 'http://nowhere.invalid',
+  })),
+  'datastores.import': self(() => ({ importId: nothing }), { others: 'not_found' }),
+  'datastores.retryImport': self(() => ({ importId: nothing }), { others: 'not_found' }),
   'datastores.startUpload': maker((w) => ({ ...where(w), name: 'dogs' })),
   'datastores.uploads': self(),
   // Uploads are their starter's alone; the admin began this one.

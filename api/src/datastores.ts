@@ -23,6 +23,8 @@ export const DatastoreVersion = z.object({
   /** Where it was uploaded from, as the uploader said. */
   source: z.string(),
   files: z.number(),
+  /** Those whose stored bytes were found to be damaged: nobody gets them before somebody uploads them again. */
+  damagedFiles: z.number(),
   sizeBytes: z.number(),
   createdBy: Person,
   createdAt: Instant,
@@ -57,6 +59,27 @@ export const DatastoreEntry = z.object({
 })
 export type DatastoreEntry = z.infer<typeof DatastoreEntry>
 
+/** What the server fetches by itself: an upload that it fills in somebody's name. */
+export const DatastoreImport = z.object({
+  /** Of its upload. */
+  id: Id,
+  team: z.string(),
+  name: z.string(),
+  source: z.string(),
+  state: z.enum(['waiting', 'fetching', 'unpacking', 'storing', 'done', 'failed']),
+  /** Of what its state says. */
+  doneBytes: z.number(),
+  /** Null while nobody knows. */
+  ofBytes: z.number().nullable(),
+  files: z.number(),
+  /** Why it failed, and what to do. */
+  error: z.string().nullable(),
+  datastoreId: Id.nullable(),
+  version: z.number().int().nullable(),
+  createdAt: Instant,
+})
+export type DatastoreImport = z.infer<typeof DatastoreImport>
+
 export const DatastoreUpload = z.object({
   id: Id,
   team: z.string(),
@@ -68,6 +91,8 @@ export const DatastoreUpload = z.object({
   arrivedBytes: z.number(),
   createdAt: Instant,
   expiresAt: Instant,
+  /** That the server fills it by itself. */
+  importing: DatastoreImport.shape.state.nullable(),
 })
 export type DatastoreUpload = z.infer<typeof DatastoreUpload>
 
@@ -262,6 +287,43 @@ export const datastores = {
       }),
     )
     .output(DatastoreUpload),
+  startImport: endpoint
+    .route({
+      method: 'POST',
+      path: '/teams/{team}/datastore-imports',
+      summary: 'Have the server fetch a new version: an archive, a file, a folder of an S3 store',
+      tags,
+    })
+    .input(
+      z.object({
+        team: Slug,
+        name: DatastoreName,
+        owner: z.string().max(256).optional(),
+        /** `https://…/data.tar.gz`, or `s3://bucket/prefix`. */
+        source: z.string().min(1).max(4096),
+        visibility: DatastoreVisibility.optional(),
+        /** Of an S3 store that is not Amazon's. */
+        endpoint: z.string().max(1024).optional(),
+        region: z.string().max(64).optional(),
+        /** Kept encrypted, and only until the version is made. Absent: what everybody may read. */
+        accessKeyId: z.string().min(1).max(256).optional(),
+        secretAccessKey: z.string().min(1).max(1024).optional(),
+      }),
+    )
+    .output(DatastoreImport),
+  import: endpoint
+    .route({ method: 'GET', path: '/datastore-imports/{importId}', summary: 'How far an import is', tags })
+    .input(z.object({ importId: Id }))
+    .output(DatastoreImport),
+  retryImport: endpoint
+    .route({
+      method: 'POST',
+      path: '/datastore-imports/{importId}/retry',
+      summary: 'Try a failed import again; what was fetched is used',
+      tags,
+    })
+    .input(z.object({ importId: Id }))
+    .output(DatastoreImport),
   uploads: endpoint
     .route({ method: 'GET', path: '/datastore-uploads', summary: 'My uploads that are not complete', tags })
     .input(z.object({}))

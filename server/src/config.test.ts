@@ -54,6 +54,7 @@ test('nothing set means everything embedded, on port 8080', () => {
     s3: null,
     sso: {},
     mail: null,
+    privateSources: [],
     privateWebhooks: [],
     trustedProxies: ['loopback'],
     demo: false,

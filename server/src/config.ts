@@ -26,6 +26,8 @@ export type Config = {
   mail: MailConfig | null
   /** Private addresses that webhooks may go to; none by default, as the server may reach what its users must not. */
   privateWebhooks: PrivateAddresses
+  /** Private addresses that datastores may be fetched from; none by default, for the same reason. */
+  privateSources: PrivateAddresses
   /** Proxies whose word about where a request came from is believed; by default those on this machine. */
   trustedProxies: string[]
   /** What the environment fixes of single sign-on; the rest is the organisation's to set. */
@@ -86,6 +88,8 @@ Behind a proxy on another machine, whose X-Forwarded-For, -Proto and -Host are t
 
 Webhooks of alerts, and identity providers that admins enter, lie at public addresses only, unless allowed:
   TEAMGRID_PRIVATE_WEBHOOKS    networks such as 10.1.0.0/16,192.168.7.9, or all
+Datastores are fetched from public addresses only, unless allowed:
+  TEAMGRID_PRIVATE_SOURCES     the same
 ${ssoHelp}`
 
 /**
@@ -109,6 +113,7 @@ export function readConfig(env: Environment, argv: string[]): Config {
     s3: readS3(setting),
     mail: readMail(setting),
     privateWebhooks: readPrivateAddresses(setting('TEAMGRID_PRIVATE_WEBHOOKS')),
+    privateSources: readPrivateAddresses(setting('TEAMGRID_PRIVATE_SOURCES'), 'TEAMGRID_PRIVATE_SOURCES'),
     trustedProxies: readTrustedProxies(setting('TEAMGRID_TRUSTED_PROXIES')),
     sso: readSso(setting, url !== undefined),
     local: { isolation: readLocal(setting('TEAMGRID_LOCAL')) },

@@ -33,6 +33,11 @@ const mailStepMs = 10_000
 /** How often what no datastore holds any more is cleared away. */
 const clearMs = 60 * 60 * 1000
 
+/** How often a share of what datastores hold is read again; all of it in a year. */
+const scrubMs = 60 * 60 * 1000
+/** How often sources that wait to be fetched are looked for; those that are asked for begin at once. */
+const importStepMs = 30_000
+
 /** Opened things, closed in reverse when the server ends or a later step of the start fails. */
 const closers: (() => Promise<unknown>)[] = []
 
@@ -84,6 +89,8 @@ async function start(): Promise<void> {
         trustedProxies: config.trustedProxies,
         mail: config.mail,
         privateWebhooks: config.privateWebhooks,
+        privateSources: config.privateSources,
+        scratch: join(config.dataDir, 'imports'),
         linkOrigin: config.publicUrl,
         clock: systemClock,
         log: logError,
@@ -118,6 +125,9 @@ async function start(): Promise<void> {
   every(mailStepMs, async () => mailer.wake(), 'Sending mail failed')
   every(sealMs, () => teams.sealAudit(), 'Sealing the audit log failed')
   every(clearMs, () => datastores.clear(), 'Clearing away what no datastore holds failed')
+  every(scrubMs, () => datastores.scrub(), 'Reading stored data again failed')
+  every(importStepMs, () => datastores.stepImports(), 'Fetching datastores failed')
+  closers.push(() => datastores.closeImports())
   every(tickMs, () => runs.charge(), 'Keeping the books of usage failed')
   every(mailStepMs, () => alerts.step(), 'Looking after alerts failed')
   closers.push(() => alerts.settled())

@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import type { Kysely } from 'kysely'
@@ -26,6 +28,7 @@ import { clusterRoutes, codeRoutes, runRoutes } from './runs/routes.ts'
 import { createRuns } from './runs/service.ts'
 import { reportRoutes } from './reports/routes.ts'
 import { createReports } from './reports/service.ts'
+import { openBucket } from './stores/blob/bucket.ts'
 import { createOutbound, type PrivateAddresses } from './lib/outbound.ts'
 import { createSealed } from './lib/sealed.ts'
 import { createSignedUrls } from './lib/signed.ts'
@@ -77,6 +80,10 @@ export type WiringOptions = {
   mail?: MailSettings | null
   /** Private addresses that webhooks may go to; by default none. */
   privateWebhooks?: PrivateAddresses
+  /** Private addresses that datastores may be fetched from; by default none. */
+  privateSources?: PrivateAddresses
+  /** For what is being fetched; kept over restarts. */
+  scratch?: string
   /** Where links in mails lead; by default `publicUrl`. */
   linkOrigin?: string
   clock: Clock
@@ -116,7 +123,6 @@ export async function wire(engines: Engines, options: WiringOptions) {
   const experiments = createExperiments({ db, access, teams, metrics, blobs, signed, events, deeds, clock })
   const sweeps = createSweeps({ db, access, teams, experiments, events, deeds, clock })
   const artifacts = createArtifacts({ db, access, teams, experiments, blobs, signed, events, deeds, clock })
-  const datastores = createDatastores({ db, access, teams, blobs, signed, events, deeds, clock })
   const alerts = createAlerts({
     db,
     access,
@@ -141,6 +147,26 @@ export async function wire(engines: Engines, options: WiringOptions) {
     linkOrigin: options.linkOrigin ?? publicUrl ?? '',
   })
   deeds.listen(alerts.deeds)
+  const sources = createOutbound({
+    allowPrivate: options.privateSources ?? [],
+    setting: 'TEAMGRID_PRIVATE_SOURCES',
+  })
+  const datastores = createDatastores({
+    db,
+    access,
+    teams,
+    blobs,
+    signed,
+    events,
+    deeds,
+    clock,
+    notifications: alerts.notifications,
+    sealed,
+    outbound: sources,
+    openBucket: (at) => openBucket(at, sources.agents()),
+    scratch: options.scratch ?? join(tmpdir(), `teamgrid-scratch-${process.pid}`),
+    log: options.log,
+  })
   const exports = createExports({ db, access, teams, experiments, metrics, blobs, events, clock })
   const reports = createReports({
     db,

@@ -92,7 +92,10 @@ async function snapshot(root: string): Promise<Record<string, string>> {
 describe('refusals', () => {
   test('a folder that is not there, an address, a name that is none', async () => {
     expect(await grid(team.member, ['datastore', 'create', 'nowhere'])).toMatchObject({ code: 4 })
-    expect(await grid(team.member, ['datastore', 'create', 's3://bucket/x'])).toMatchObject({ code: 2 })
+    for (const source of ['ftp://example.org/x', 'http://10.1.2.3/x.zip', 's3://bucket/x --no-copy'])
+      expect(await grid(team.member, ['datastore', 'create', ...source.split(' ')])).toMatchObject({
+        code: 2,
+      })
     const root = await makeTree('named', { a: 'a' })
     const { code, err } = await grid(team.member, ['datastore', 'create', root, '--name', 'My Data'])
     expect(code).toBe(2)

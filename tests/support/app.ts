@@ -39,6 +39,7 @@ export async function startApp(
     clock?: Clock
     mail?: MailSettings
     privateWebhooks?: PrivateAddresses
+    privateSources?: PrivateAddresses
     sso?: Partial<SsoSettings>
     trustedProxies?: string[]
   } = {},
@@ -59,6 +60,8 @@ export async function startApp(
       sso: options.sso ?? {},
       mail: options.mail ?? null,
       privateWebhooks: options.privateWebhooks ?? [],
+      privateSources: options.privateSources ?? [],
+      scratch: join(folder, 'imports'),
       ...(options.trustedProxies ? { trustedProxies: options.trustedProxies } : {}),
       clock: options.clock ?? systemClock,
       log: (text, error) =>
@@ -178,6 +181,7 @@ export async function startApp(
     aPerson,
     aTeam,
     async close() {
+      await wired.datastores.closeImports()
       await app.close()
       await wired.alerts.settled()
       await wired.mailer.close()

@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander'
 import {
   type Datastore,
   type DatastoreEntry,
+  type DatastoreImport,
   DatastoreName,
   datastoreNameOf,
   type DatastoreUpload,
@@ -12,6 +13,7 @@ import {
   GridError,
 } from '@teamgrid/api'
 import { type Context, handle } from '../context.ts'
+import { followImport, isAddress, startImport } from '../datastores/import.ts'
 import { fetchTree } from '../datastores/fetch.ts'
 import { clearHashCache, openHashCache } from '../datastores/hashes.ts'
 import { type Hashed, hashTree, sendTree } from '../datastores/send.ts'
@@ -38,6 +40,9 @@ type CreateOptions = {
   followSymlinks?: boolean
   source?: string
   yes?: boolean
+  endpoint?: string
+  region?: string
+  copy?: boolean
 }
 type DeleteOptions = {
   name?: string
@@ -66,7 +71,7 @@ export function addDatastore(program: Command, io: Io): void {
     .action(handle(io, (context, _options: object) => list(context, {})))
   datastore
     .command('create')
-    .argument('[source]', 'a folder or a file')
+    .argument('[source]', 'a folder, a file, https://… (archives are unpacked), or s3://bucket/prefix')
     .option('--name <name>', 'how to call it; else from the source')
     .option('--team <team>', 'where it belongs; else your default team')
     .option('--owner <username>', "add a version to this person's datastore")
@@ -74,6 +79,9 @@ export function addDatastore(program: Command, io: Io): void {
       new Option('--visibility <who>', 'who may see a new one').choices(['private', 'team', 'organisation']),
     )
     .option('--follow-symlinks', 'take what links lead to instead of the links')
+    .option('--endpoint <url>', 'of an S3 store that is not Amazon’s')
+    .option('--region <region>', 'of an S3 store')
+    .addOption(new Option('--no-copy').hideHelp())
     .option('-y, --yes', 'continue an interrupted upload without asking')
     .addOption(new Option('--source <source>').hideHelp())
     .summary('upload a new datastore, or a new version of one')
@@ -176,7 +184,11 @@ const placeColumns: Column<Row>[] = [
   { title: 'Size', cell: ({ version }) => bytes(version.sizeBytes) },
   { title: 'Created At', cell: ({ version }) => minute(version.createdAt) },
 ]
-const statusColumn: Column<Row> = { title: 'Status', cell: ({ version }) => version.status }
+const statusColumn: Column<Row> = {
+  title: 'Status',
+  cell: ({ version: { status, damagedFiles } }) =>
+    damagedFiles === 0 ? status : `${status}, ${count(damagedFiles, 'file')} damaged`,
+}
 const ownColumns = [nameColumn, ...placeColumns, statusColumn]
 const columns: Column<Row>[] = [
   nameColumn,
@@ -197,6 +209,7 @@ function rowJson({ datastore, version }: Row): Record<string, unknown> {
     created_by: version.createdBy.username,
     team_name: datastore.team,
     status: version.status,
+    damaged_files: version.damagedFiles,
     owner: datastore.owner.username,
     visibility: datastore.visibility,
     source: version.source,
@@ -215,6 +228,10 @@ async function listIncomplete(context: Context): Promise<void> {
       { title: 'Started At', cell: (upload) => minute(upload.createdAt) },
       { title: 'Arrived', cell: (upload) => bytes(upload.arrivedBytes) },
       { title: 'Source Path', cell: (upload) => upload.source },
+      {
+        title: 'By',
+        cell: (upload) => (upload.importing === null ? 'you' : `the server: ${upload.importing}`),
+      },
     ],
     rows: await client.datastores.uploads({}),
     json: (upload) => ({
@@ -222,6 +239,7 @@ async function listIncomplete(context: Context): Promise<void> {
       cluster_id: null,
       started_at: upload.createdAt,
       source_path: upload.source,
+      importing: upload.importing,
       arrived: upload.arrivedBytes,
       expires_at: upload.expiresAt,
       team: upload.team,
@@ -238,11 +256,8 @@ async function create(context: Context, argument: string | undefined, options: C
     throw new GridError('invalid', 'Say what to upload', { hint: 'grid datastore create FOLDER --name NAME' })
   }
   if (options.source !== undefined) context.warn('--source is deprecated, name the source by itself')
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(source)) {
-    throw new GridError('invalid', `${source} is an address; upload a folder or a file`, {
-      hint: 'Download it first, then: grid datastore create FOLDER',
-    })
-  }
+  if (isAddress(source)) return createFromAddress(context, source, options)
+  if (options.copy === false) throw new GridError('invalid', '--no-copy is for s3:// sources')
   const root = resolvePath(io.cwd, source)
   const name = nameFor(options.name, root)
   const team = options.team ?? (io.env['GRID_ENTITY'] || (await context.me()).defaultTeam)
@@ -263,6 +278,32 @@ async function create(context: Context, argument: string | undefined, options: C
           ...(options.visibility === undefined ? {} : { visibility: options.visibility }),
         })
   await send(context, upload, local)
+}
+
+/** The server fetches it, also when nobody watches. */
+async function createFromAddress(context: Context, source: string, options: CreateOptions): Promise<void> {
+  if (options.copy === false) {
+    throw new GridError('invalid', 'This server keeps the bytes of its datastores itself', {
+      hint: 'Leave --no-copy away: what it has already is not stored twice.',
+    })
+  }
+  const begun = await startImport(context, source, {
+    ...options,
+    name: nameFor(options.name, source),
+    team: options.team ?? (context.io.env['GRID_ENTITY'] || (await context.me()).defaultTeam),
+  })
+  await showImported(context, await followImport(context, begun))
+}
+
+async function showImported(context: Context, done: DatastoreImport): Promise<void> {
+  const { client } = await context.connection()
+  const datastore = await client.datastores.get({ datastoreId: done.datastoreId! })
+  const version = datastore.versions.find((each) => each.number === done.version)!
+  context.done(`${count(version.files, 'file')} (${bytes(version.sizeBytes)}) taken from ${done.source}`)
+  context.printRows({ columns: ownColumns, rows: [{ datastore, version }], json: rowJson })
+  context.say(
+    `Use it as ${datastore.owner.username}:${datastore.name}:${version.number}. All of yours: grid datastore`,
+  )
 }
 
 function nameFor(given: string | undefined, root: string): string {
@@ -308,6 +349,10 @@ async function resume(
     throw new GridError('invalid', `${open.length} uploads wait`, {
       hint: `Say which one:\n${open.map((each) => `  grid datastore resume ${each.name}`).join('\n')}`,
     })
+  }
+  if (upload.importing !== null) {
+    const begun = await client.datastores.retryImport({ importId: upload.id })
+    return showImported(context, await followImport(context, begun))
   }
   const here = `${hostname()}:`
   const root =

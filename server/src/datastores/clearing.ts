@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { DatastoresDeps } from './deps.ts'
 import * as contents from './content-store.ts'
 import { abandon } from './receiving.ts'
@@ -33,23 +32,5 @@ export function createClearing({ db, blobs, clock }: DatastoresDeps) {
     }
   }
 
-  /**
-   * Reads a content again. One whose bytes are not what its digest says is never handed out any more.
-   * @returns whether it is whole.
-   */
-  async function verify(sha256Hex: string): Promise<boolean> {
-    const content = await contents.findContent(db, sha256Hex)
-    if (!content || content.damagedAt) return false
-    const { blobKey, startByte, sizeBytes } = content
-    const hash = createHash('sha256')
-    if (sizeBytes > 0) {
-      const range = { start: startByte, end: startByte + sizeBytes - 1 }
-      for await (const chunk of await blobs.get(blobKey, range)) hash.update(chunk as Buffer)
-    }
-    if (hash.digest('hex') === sha256Hex) return true
-    await contents.setDamaged(db, sha256Hex, blobKey, clock.now())
-    return false
-  }
-
-  return { clear, verify }
+  return { clear }
 }

@@ -45,6 +45,16 @@ export function findUpload(db: Db, id: string): Promise<StoredUpload | undefined
   return uploadQuery(db).where('up.id', '=', id).executeTakeFirst()
 }
 
+/** Null for one that a person sends. */
+export async function importState(db: Db, uploadId: string) {
+  const row = await db
+    .selectFrom('datastore_imports')
+    .select('state')
+    .where('id', '=', uploadId)
+    .executeTakeFirst()
+  return row?.state ?? null
+}
+
 export function listUploads(db: Db, ownerId: string): Promise<StoredUpload[]> {
   return uploadQuery(db).where('up.owner_id', '=', ownerId).orderBy('up.id', 'desc').execute()
 }
@@ -219,13 +229,89 @@ export function listContents(db: Db, sha256Hexes: string[]) {
     .execute()
 }
 
-export async function setDamaged(db: Db, sha256Hex: string, blobKey: string, now: Date): Promise<void> {
-  await db
+/** @returns false when it was brought again meanwhile, or is known to be damaged. */
+export async function setDamaged(db: Db, sha256Hex: string, blobKey: string, now: Date): Promise<boolean> {
+  const { numUpdatedRows } = await db
     .updateTable('datastore_contents')
     .set({ damaged_at: now })
     .where('sha256_hex', '=', sha256Hex)
     .where('blob_key', '=', blobKey)
+    .where('damaged_at', 'is', null)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
+}
+
+export async function setVerified(db: Db, sha256Hex: string, now: Date): Promise<void> {
+  await db
+    .updateTable('datastore_contents')
+    .set({ verified_at: now })
+    .where('sha256_hex', '=', sha256Hex)
     .execute()
+}
+
+export async function storedBytes(db: Db): Promise<number> {
+  const { rows } = await sql<{ bytes: number }>`
+    select coalesce(sum(size_bytes), 0)::bigint as bytes from datastore_contents`.execute(db)
+  return rows[0]!.bytes
+}
+
+/** Contents that nobody has read since `before`, nor stored; those of longest ago first. */
+export function longestUnread(db: Db, before: Date, limit: number) {
+  const readAt = sql<Date>`coalesce(verified_at, created_at)`
+  return contentQuery(db)
+    .where('damaged_at', 'is', null)
+    .where(readAt, '<', before)
+    .orderBy(readAt)
+    .limit(limit)
+    .execute()
+}
+
+/** Datastores that hold a content, each with the newest version that does and a path in it. */
+export async function holdersOf(db: Db, sha256Hex: string) {
+  const { rows } = await sql<{
+    teamId: string
+    teamSlug: string
+    datastoreId: string
+    ownerId: string
+    username: string
+    name: string
+    number: number
+    path: string
+  }>`
+    select distinct on (d.id) d.team_id as "teamId", t.slug as "teamSlug", d.id as "datastoreId",
+      d.owner_id as "ownerId", u.username, d.name, v.number,
+      case when e.folder = '' then e.name else e.folder || '/' || e.name end as path
+    from datastore_entries e
+    join datastore_versions v on v.id = e.version_id
+    join datastores d on d.id = v.datastore_id
+    join teams t on t.id = d.team_id
+    join users u on u.id = d.owner_id
+    where e.sha256_hex = ${sha256Hex} and v.purged_at is null
+    order by d.id, v.number desc, 8
+    limit 100`.execute(db)
+  return rows
+}
+
+export async function adminsOf(db: Db, teamId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('memberships')
+    .select('user_id')
+    .where('team_id', '=', teamId)
+    .where('role', '=', 'admin')
+    .execute()
+  return rows.map((row) => row.user_id)
+}
+
+/** Of versions with damaged files: how many. */
+export async function damagedFiles(db: Db, datastoreIds: string[]): Promise<Map<string, number>> {
+  const { rows } = await sql<{ version_id: string; files: number }>`
+    select e.version_id, count(*)::int as files
+    from datastore_contents c
+    join datastore_entries e on e.sha256_hex = c.sha256_hex
+    join datastore_versions v on v.id = e.version_id
+    where c.damaged_at is not null and v.datastore_id = any(${datastoreIds}::uuid[])
+    group by 1`.execute(db)
+  return new Map(rows.map((row) => [row.version_id, row.files]))
 }
 
 /** A blob that arrives in parts. */

@@ -96,10 +96,11 @@ export function createReading({ db, access, teams, blobs, signed }: DatastoresDe
   }
 
   async function present(found: store.StoredDatastore[]): Promise<Datastore[]> {
-    const versions = await store.listVersions(
-      db,
-      found.map((each) => each.id),
-    )
+    const ids = found.map((each) => each.id)
+    const [versions, damaged] = await Promise.all([
+      store.listVersions(db, ids),
+      contents.damagedFiles(db, ids),
+    ])
     return found.map((datastore) => ({
       id: datastore.id,
       team: datastore.teamSlug,
@@ -108,7 +109,9 @@ export function createReading({ db, access, teams, blobs, signed }: DatastoresDe
       description: datastore.description,
       visibility: datastore.visibility,
       createdAt: datastore.createdAt.toISOString(),
-      versions: versions.filter((version) => version.datastoreId === datastore.id).map(shownVersion),
+      versions: versions
+        .filter((version) => version.datastoreId === datastore.id)
+        .map((version) => shownVersion(version, damaged.get(version.id) ?? 0)),
     }))
   }
 
@@ -387,12 +390,13 @@ export function createReading({ db, access, teams, blobs, signed }: DatastoresDe
   }
 }
 
-function shownVersion(version: store.StoredVersion): DatastoreVersion {
+function shownVersion(version: store.StoredVersion, damagedFiles: number): DatastoreVersion {
   return {
     number: version.number,
     status: version.deletedAt ? 'deleted' : 'succeeded',
     digest: version.digest,
     source: version.source,
+    damagedFiles,
     files: version.files,
     sizeBytes: version.sizeBytes,
     createdBy: version.createdBy,

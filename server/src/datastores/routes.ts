@@ -44,6 +44,15 @@ export const datastoreRoutes = (datastores: Datastores) => ({
   startUpload: os.datastores.startUpload.handler(({ context, input }) =>
     datastores.startUpload(context.actor, input),
   ),
+  startImport: os.datastores.startImport.handler(({ context, input }) =>
+    datastores.startImport(context.actor, input),
+  ),
+  import: os.datastores.import.handler(({ context, input }) =>
+    datastores.getImport(context.actor, input.importId),
+  ),
+  retryImport: os.datastores.retryImport.handler(({ context, input }) =>
+    datastores.retryImport(context.actor, input.importId),
+  ),
   uploads: os.datastores.uploads.handler(({ context }) => datastores.listUploads(context.actor)),
   missing: os.datastores.missing.handler(({ context, input }) =>
     datastores.missing(context.actor, input.uploadId, input.sha256Hexes),

@@ -370,6 +370,42 @@ test('damaged bytes are named, never handed out, and repaired by sending them ag
   expect(await read(url)).toBe(content)
 })
 
+test('everything stored is read again in time; what has rotten is quarantined and its admins are told', async () => {
+  const fresh = await app.aTeam()
+  const content = 'read again after a week'
+  const { datastoreId } = await send(fresh.member, fresh.slug, 'rotting', { 'deep/file': content })
+  const { blob_key } = await app.db
+    .selectFrom('datastore_contents')
+    .select('blob_key')
+    .where('sha256_hex', '=', sha256(content))
+    .executeTakeFirstOrThrow()
+  await app.blobs.remove([blob_key])
+  time.aheadMs = 8 * 24 * 60 * 60 * 1000
+  try {
+    // An hour's share is a little; a year of hours is everything.
+    for (;;) {
+      const { read, damaged } = await app.datastores.scrub()
+      if (damaged.includes(sha256(content))) break
+      expect(read).toBeGreaterThan(0)
+    }
+  } finally {
+    time.aheadMs = 0
+  }
+  expect((await fresh.mate.datastores.get({ datastoreId })).versions[0]!.damagedFiles).toBe(1)
+  for (const person of [fresh.admin, fresh.member]) {
+    const { items } = await person.notifications.list({})
+    expect(items.map(({ title }) => title).join()).toContain('deep/file of version 1')
+  }
+  expect((await fresh.mate.notifications.list({})).items).toEqual([])
+  const noted = await app.db
+    .selectFrom('activity')
+    .select('details')
+    .where('action', '=', 'datastore:damaged')
+    .where('subject_id', '=', datastoreId)
+    .execute()
+  expect(noted).toHaveLength(1)
+})
+
 test('storage is told by owner, equal files counted once', async () => {
   const fresh = await app.aTeam()
   await send(fresh.member, fresh.slug, 'one', { a: '12345', b: '12345' })

@@ -1,6 +1,9 @@
 import { createChanging } from './changing.ts'
+import type { Actor } from '../actor.ts'
 import { createClearing } from './clearing.ts'
+import { createDamage } from './damage.ts'
 import type { DatastoresDeps } from './deps.ts'
+import { createImports } from './imports.ts'
 import { createReading } from './reading.ts'
 import { createUploads } from './uploads.ts'
 import { createUses } from './uses.ts'
@@ -15,14 +18,26 @@ export type Datastores = ReturnType<typeof createDatastores>
  * Until the last step nothing is visible, and every step may be repeated, from any machine.
  */
 export function createDatastores(deps: DatastoresDeps) {
-  const clearing = createClearing(deps)
-  const reading = createReading(deps, clearing.verify)
+  const damage = createDamage(deps)
+  const reading = createReading(deps, damage.verify)
   const uses = createUses(deps, reading)
+  const uploads = createUploads(deps)
+  const imports = createImports(deps, uploads)
+  const clearing = createClearing(deps)
   return {
     ...reading,
     ...uses,
-    ...createUploads(deps),
+    ...damage,
+    ...uploads,
+    ...imports,
     ...createChanging(deps, reading, uses),
-    ...clearing,
+    async discardUpload(actor: Actor, uploadId: string): Promise<void> {
+      await uploads.discardUpload(actor, uploadId)
+      await imports.forgetImport(uploadId)
+    },
+    async clear(): Promise<void> {
+      await clearing.clear()
+      await imports.clearImports()
+    },
   }
 }

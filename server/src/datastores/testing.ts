@@ -1,6 +1,6 @@
 /** Sends datastores step by step, as the command line does, for this slice's tests. */
 import { createHash } from 'node:crypto'
-import { gzipSync } from 'node:zlib'
+import { crc32, deflateRawSync, gzipSync } from 'node:zlib'
 import { comparePaths, GridError, type ManifestEntry, printManifestLine } from '@teamgrid/api'
 import type { TestApp, TestPerson } from '../../../tests/support/app.ts'
 
@@ -81,4 +81,38 @@ export function createSender(app: TestApp) {
   }
 
   return { put, send }
+}
+
+/** A zip made by hand, also of what no packer would make. @param members modes are those of Unix, with the type. */
+export function zipOf(members: { name: string; body?: string; mode?: number }[]): Buffer {
+  const files: Buffer[] = []
+  const directory: Buffer[] = []
+  let at = 0
+  for (const { name, body = '', mode = 0o100644 } of members) {
+    const content = Buffer.from(body)
+    const packed = deflateRawSync(content)
+    // From "version needed" to "extra length", the same in both places.
+    const shared = Buffer.alloc(26)
+    shared.writeUInt16LE(20, 0)
+    shared.writeUInt16LE(8, 4)
+    shared.writeUInt32LE(crc32(content), 10)
+    shared.writeUInt32LE(packed.length, 14)
+    shared.writeUInt32LE(content.length, 18)
+    shared.writeUInt16LE(Buffer.byteLength(name), 22)
+    const local = Buffer.concat([Buffer.from('PK\x03\x04'), shared, Buffer.from(name), packed])
+    const rest = Buffer.alloc(14)
+    rest.writeUInt32LE((mode << 16) >>> 0, 6)
+    rest.writeUInt32LE(at, 10)
+    const madeBy = Buffer.from([20, 3])
+    directory.push(Buffer.concat([Buffer.from('PK\x01\x02'), madeBy, shared, rest, Buffer.from(name)]))
+    files.push(local)
+    at += local.length
+  }
+  const central = Buffer.concat(directory)
+  const end = Buffer.alloc(18)
+  end.writeUInt16LE(members.length, 4)
+  end.writeUInt16LE(members.length, 6)
+  end.writeUInt32LE(central.length, 8)
+  end.writeUInt32LE(at, 12)
+  return Buffer.concat([...files, central, Buffer.from('PK\x05\x06'), end])
 }

@@ -47,6 +47,13 @@ export function createUploads(deps: DatastoresDeps) {
   const lease = () => new Date(clock.now().getTime() + leaseSeconds * 1000)
 
   async function startUpload(actor: Actor, input: StartUpload): Promise<DatastoreUpload> {
+    const upload = await prepareUpload(actor, input)
+    await contents.insertUpload(db, upload)
+    return await shown(upload)
+  }
+
+  /** What `startUpload` begins, proven and not yet begun. */
+  async function prepareUpload(actor: Actor, input: StartUpload): Promise<contents.StoredUpload> {
     const team = await access.allowed(actor, 'team:read', teams.teamGuard(input.team))
     const maker = actor.attributedTo?.userId ?? actor.userId
     if (maker === null)
@@ -68,8 +75,7 @@ export function createUploads(deps: DatastoresDeps) {
       expiresAt: lease(),
     }
     await mayAddVersion(actor, upload)
-    await contents.insertUpload(db, upload)
-    return await shown(upload)
+    return upload
   }
 
   /** Asked at the beginning, at every arrival and at the end: rights may go while a long upload runs. */
@@ -138,6 +144,7 @@ export function createUploads(deps: DatastoresDeps) {
       arrivedBytes: await contents.arrivedBytes(db, upload.id),
       createdAt: upload.createdAt.toISOString(),
       expiresAt: upload.expiresAt.toISOString(),
+      importing: await contents.importState(db, upload.id),
     }
   }
 
@@ -253,6 +260,7 @@ export function createUploads(deps: DatastoresDeps) {
 
   return {
     startUpload,
+    prepareUpload,
     listUploads,
     missing,
     discardUpload,

@@ -1,12 +1,18 @@
 /**
  * Requests to addresses that users gave us. The server stands inside networks that they may not reach, so: a name is
  * resolved once, every address it has must be a public one, and the connection goes to the very address that was
- * checked (a second look-up could answer otherwise). Redirects are not followed, time and size are bounded.
+ * checked (a second look-up could answer otherwise). What is posted follows no redirect, and its time and size are bounded.
  */
 import { lookup } from 'node:dns/promises'
-import { request as httpRequest } from 'node:http'
-import { request as httpsRequest } from 'node:https'
-import { BlockList, isIP } from 'node:net'
+import {
+  Agent as HttpAgent,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as httpRequest,
+} from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { BlockList, isIP, type LookupFunction } from 'node:net'
+import type { Readable } from 'node:stream'
 import { GridError } from '@teamgrid/api'
 
 /** `all`: private addresses are allowed. Else the networks and addresses that are, such as `10.1.0.0/16`. */
@@ -18,9 +24,16 @@ type Resolve = (host: string) => Promise<string[]>
 
 const secondsMax = 10
 const answerBytesMax = 64 * 1024
+const redirectsMax = 5
+const silenceMs = 60_000
 
 /** @param resolve every address of a name; tests hand in their own. */
-export function createOutbound(options: { allowPrivate: PrivateAddresses; resolve?: Resolve }) {
+export function createOutbound(options: {
+  allowPrivate: PrivateAddresses
+  resolve?: Resolve
+  /** Which setting allows private addresses, for the refusal. */
+  setting?: string
+}) {
   const allowed = networksOf(options.allowPrivate)
   const resolve: Resolve =
     options.resolve ??
@@ -40,9 +53,9 @@ export function createOutbound(options: { allowPrivate: PrivateAddresses; resolv
     if (url.username || url.password)
       throw new GridError('invalid', 'Leave user and password out of the address.')
     const host = hostOf(url)
-    if (isIP(host) && !isAllowed(host)) throw privateAddress(host)
+    if (isIP(host) && !isAllowed(host)) throw privateAddress(host, options.setting)
     if (allowed !== 'all' && !isIP(host) && /(^|\.)localhost\.?$/i.test(host) && !isAllowed('127.0.0.1'))
-      throw privateAddress(host)
+      throw privateAddress(host, options.setting)
     return url
   }
 
@@ -78,13 +91,59 @@ export function createOutbound(options: { allowPrivate: PrivateAddresses; resolv
       throw new GridError('unavailable', `${host} has no address: ${messageOf(cause)}`, { cause })
     })
     const refused = addresses.find((address) => !isAllowed(address))
-    if (refused !== undefined) throw privateAddress(host)
+    if (refused !== undefined) throw privateAddress(host, options.setting)
     const [first] = addresses
     if (first === undefined) throw new GridError('unavailable', `${host} has no address`)
     return first
   }
 
-  return { checkUrl, post, get }
+  /**
+   * Gets a file of any size. Redirects are followed, each to an address that was checked like the first.
+   *
+   * @returns the answer, whatever its status; the body must be read or destroyed.
+   * @throws GridError invalid for an address that may not be asked, unavailable when nobody answers or the line is
+   *   silent for a minute (the body then breaks off).
+   */
+  async function download(
+    target: string,
+    headers: Record<string, string>,
+    signal: AbortSignal,
+  ): Promise<{ url: URL; status: number; headers: IncomingHttpHeaders; body: Readable }> {
+    let url = checkUrl(target)
+    for (let followed = 0; ; followed += 1) {
+      const address = await checkedAddress(hostOf(url), AbortSignal.timeout(secondsMax * 1000))
+      const answer = await begin(url, address, headers, signal)
+      const { statusCode: status = 0, headers: said } = answer
+      if (![301, 302, 303, 307, 308].includes(status) || said.location === undefined)
+        return { url, status, headers: said, body: answer }
+      answer.destroy()
+      if (followed >= redirectsMax)
+        throw new GridError('invalid', `${target} leads from one address to the next`)
+      if (!URL.canParse(said.location, url))
+        throw new GridError('invalid', `${url.host} leads to what is no web address`)
+      url = checkUrl(new URL(said.location, url).href)
+    }
+  }
+
+  /**
+   * For clients that make their connections themselves: agents that resolve a name once and connect to no address that
+   * may not be asked. Names that are addresses are never resolved, so the caller checks urls with `checkUrl` too.
+   */
+  function agents(): { httpAgent: HttpAgent; httpsAgent: HttpsAgent } {
+    const guarded: LookupFunction = (host, options, found) => {
+      checkedAddress(host, AbortSignal.timeout(secondsMax * 1000)).then(
+        (address) => {
+          const family = isIP(address)
+          if (options.all) found(null, [{ address, family }])
+          else found(null, address, family)
+        },
+        (error: Error) => found(error, ''),
+      )
+    }
+    return { httpAgent: new HttpAgent({ lookup: guarded }), httpsAgent: new HttpsAgent({ lookup: guarded }) }
+  }
+
+  return { checkUrl, post, get, download, agents }
 }
 
 function send(
@@ -142,13 +201,47 @@ function send(
   })
 }
 
+function begin(
+  url: URL,
+  address: string,
+  headers: Record<string, string>,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  const request = url.protocol === 'https:' ? httpsRequest : httpRequest
+  const family = isIP(address)
+  return new Promise((done, refuse) => {
+    const outgoing = request(
+      url,
+      {
+        signal,
+        agent: false,
+        headers: { 'user-agent': 'teamgrid', ...headers },
+        timeout: silenceMs,
+        // The name stays for TLS and the Host header; the address is the one that was checked.
+        lookup: (_host, options, found) =>
+          options.all
+            ? (found as (error: null, list: { address: string; family: number }[]) => void)(null, [
+                { address, family },
+              ])
+            : found(null, address, family),
+      },
+      done,
+    )
+    outgoing.on('timeout', () => outgoing.destroy(new Error('silent for a minute')))
+    outgoing.on('error', (cause) =>
+      refuse(new GridError('unavailable', `${url.host} does not answer: ${messageOf(cause)}`, { cause })),
+    )
+    outgoing.end()
+  })
+}
+
 function hostOf(url: URL): string {
   return url.hostname.replace(/^\[|\]$/g, '')
 }
 
-function privateAddress(host: string): GridError {
+function privateAddress(host: string, setting = 'TEAMGRID_PRIVATE_WEBHOOKS'): GridError {
   return new GridError('invalid', `${host} is a private address, which this server does not ask.`, {
-    hint: 'Whoever runs the server allows some with TEAMGRID_PRIVATE_WEBHOOKS.',
+    hint: `Whoever runs the server allows some with ${setting}.`,
   })
 }
 
@@ -231,17 +324,20 @@ function listOf(networks: readonly string[]): BlockList {
 }
 
 /**
- * What TEAMGRID_PRIVATE_WEBHOOKS says: nothing, `true` or `all`, or networks separated by commas.
+ * What TEAMGRID_PRIVATE_WEBHOOKS and its like say: nothing, `true` or `all`, or networks separated by commas.
  * @throws GridError invalid naming the setting.
  */
-export function readPrivateAddresses(given: string | undefined): PrivateAddresses {
+export function readPrivateAddresses(
+  given: string | undefined,
+  setting = 'TEAMGRID_PRIVATE_WEBHOOKS',
+): PrivateAddresses {
   if (given === undefined || /^(false|no|off|none)$/i.test(given)) return []
   if (/^(true|yes|on|all)$/i.test(given)) return 'all'
   const networks = given.split(',').map((each) => each.trim())
   try {
     listOf(networks)
   } catch (cause) {
-    throw new GridError('invalid', `TEAMGRID_PRIVATE_WEBHOOKS: ${(cause as Error).message}`, { cause })
+    throw new GridError('invalid', `${setting}: ${(cause as Error).message}`, { cause })
   }
   return networks
 }

@@ -62,3 +62,25 @@ export interface BlobStore {
   list(prefix: string): AsyncIterable<{ key: string; sizeBytes: number }>
   close(): Promise<void>
 }
+
+/** A bucket of others that is read from, as a source of datastores. */
+export type BucketAt = {
+  bucket: string
+  /** Null: Amazon's. */
+  endpoint: string | null
+  region: string
+  /** Null: what everybody may read. */
+  credential: { accessKeyId: string; secretAccessKey: string } | null
+}
+
+export type Bucket = {
+  list(prefix: string): AsyncIterable<{ key: string; sizeBytes: number; etag: string }>
+  /**
+   * The object while it is still the one that was listed.
+   * @throws GridError conflict when it was changed, not_found, invalid, unavailable
+   */
+  get(key: string, etag: string, range?: { start: number; end: number }): Promise<Readable>
+  close(): void
+}
+
+export type OpenBucket = (at: BucketAt) => Bucket

@@ -57,6 +57,7 @@ export type Database = {
   datastore_part_blobs: DatastorePartBlobTable
   datastore_parts: DatastorePartTable
   datastore_uses: DatastoreUseTable
+  datastore_imports: DatastoreImportTable
   rates: RateTable
   ledger_accounts: LedgerAccountTable
   ledger_entries: LedgerEntryTable
@@ -642,6 +643,7 @@ type DatastoreContentTable = {
   created_at: Instant
   touched_at: Instant
   damaged_at: InstantOrNull
+  verified_at: InstantOrNull
 }
 type DatastoreUploadTable = {
   id: string
@@ -659,6 +661,25 @@ type DatastoreUploadTable = {
 }
 type DatastoreUploadContentTable = { upload_id: string; sha256_hex: string }
 type DatastorePartBlobTable = { upload_id: string; sha256_hex: string; blob_key: string; token: string }
+type DatastoreImportTable = {
+  id: string
+  team_id: string
+  owner_id: string
+  via_user_id: string | null
+  client: string
+  name: string
+  source: string
+  sealed_source: string | null
+  state: Generated<'waiting' | 'fetching' | 'unpacking' | 'storing' | 'done' | 'failed'>
+  done_bytes: Generated<number>
+  of_bytes: number | null
+  file_count: Generated<number>
+  error: string | null
+  datastore_id: string | null
+  version: number | null
+  created_at: Instant
+  changed_at: Instant
+}
 type DatastoreUseTable = {
   id: string
   version_id: string
