@@ -83,7 +83,7 @@ const kept: Record<string, string | string[]> = {
   graphql: 'server/src/wandb/',
   'better-auth': 'server/src/teams/',
   nodemailer: 'server/src/mail/',
-  hyparquet: 'server/src/exports/',
+  hyparquet: ['server/src/exports/', 'web/src/features/files/parquet.tsx'],
   'hyparquet-writer': ['server/src/exports/', 'server/src/experiments/export.ts'],
   uplot: 'web/src/charts/',
 }

@@ -23,4 +23,7 @@ export const differenceQuery = (at: { datastoreId: string; version: number; sinc
 export const deletionQuery = (at: { datastoreId: string; version: number }) =>
   api.datastores.deletion.queryOptions({ input: at, staleTime: 0 })
 
+export const usesQuery = (datastoreId: string) =>
+  api.datastores.uses.queryOptions({ input: { datastoreId }, meta: live })
+
 export const uploadsQuery = () => api.datastores.uploads.queryOptions({ input: {}, meta: live })

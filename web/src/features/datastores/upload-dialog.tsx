@@ -2,18 +2,32 @@ import { DatastoreName, datastoreNameOf } from '@teamgrid/api'
 import { useQueryClient } from '@tanstack/react-query'
 import { type DragEvent, useRef, useState } from 'react'
 import { api } from '../../lib/client.ts'
-import { formatBytes, plural } from '../../lib/format.ts'
+import { formatBytes, formatDuration, plural } from '../../lib/format.ts'
 import { Button } from '../../ui/button.tsx'
 import { CommandBlock } from '../../ui/command-block.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
 import { Field, Input } from '../../ui/field.tsx'
-import { type Picked, pickedFromDrop, pickedFromInput, type Progress, uploadPicked } from './upload.ts'
+import {
+  importAddress,
+  type Picked,
+  pickedFromDrop,
+  pickedFromInput,
+  type Progress,
+  uploadPicked,
+} from './upload.ts'
 
 const words: Record<Progress['doing'], string> = {
   reading: 'Reading',
   sending: 'Sending',
   finishing: 'Making the version',
+  waiting: 'Waiting for the server',
+  fetching: 'The server fetches',
+  unpacking: 'The server unpacks',
+  storing: 'The server stores',
 }
+
+/** Before that a rate would be a guess. */
+const rateAfterMs = 1000
 
 /** Files or a folder, dropped or chosen, become a new version. @param name of the datastore; undefined for a new one. */
 export function UploadDialog({
@@ -32,16 +46,28 @@ export function UploadDialog({
   const queries = useQueryClient()
   const [picked, setPicked] = useState<Picked[]>([])
   const [typed, setTyped] = useState('')
+  const [address, setAddress] = useState('')
   const [progress, setProgress] = useState<Progress>()
   const [error, setError] = useState<string>()
   const [over, setOver] = useState(false)
   const stop = useRef<AbortController>(undefined)
+  const [rate, setRate] = useState(0)
+  const begun = useRef<Progress & { at: number }>(undefined)
   const name = given ?? typed
   const problem = name === '' ? undefined : DatastoreName.safeParse(name).error?.issues[0]?.message
   const size = picked.reduce((sum, { file }) => sum + file.size, 0)
 
+  function note(now: Progress): void {
+    const at = Date.now()
+    if (begun.current?.doing !== now.doing) begun.current = { ...now, at }
+    const elapsedMs = at - begun.current.at
+    setProgress(now)
+    setRate(elapsedMs < rateAfterMs ? 0 : ((now.bytes - begun.current.bytes) * 1000) / elapsedMs)
+  }
+
   function pick(found: Picked[], source: string): void {
     setPicked(found)
+    setAddress('')
     setError(found.length === 0 ? 'There is no file in it.' : undefined)
     if (typed === '') setTyped(datastoreNameOf(source))
   }
@@ -62,9 +88,14 @@ export function UploadDialog({
     setError(undefined)
     setProgress({ doing: 'reading', bytes: 0, ofBytes: size })
     try {
-      const done = await uploadPicked({ team, name }, picked, setProgress, stop.current.signal)
+      const { signal } = stop.current
+      const done =
+        address === ''
+          ? await uploadPicked({ team, name }, picked, note, signal)
+          : await importAddress({ team, name, source: address }, note, signal)
       await queries.invalidateQueries({ queryKey: api.datastores.key() })
       setPicked([])
+      setAddress('')
       onDone(name, done.version)
     } catch (problem_) {
       if (!stop.current.signal.aborted) setError((problem_ as Error).message)
@@ -105,6 +136,27 @@ export function UploadDialog({
             <FilePicker label="Choose files" onPick={pick} />
           </div>
         </div>
+        {picked.length === 0 && (
+          <Field
+            label="Or an address"
+            help="The server fetches it and unpacks .zip, .tar, .tar.gz and .tar.zst."
+          >
+            {(props) => (
+              <Input
+                {...props}
+                type="url"
+                placeholder="https://example.org/data.tar.gz"
+                value={address}
+                spellCheck={false}
+                onChange={({ target: { value } }) => {
+                  setAddress(value.trim())
+                  const derived = datastoreNameOf(address)
+                  if (typed === '' || typed === derived) setTyped(datastoreNameOf(value.trim()))
+                }}
+              />
+            )}
+          </Field>
+        )}
         {given === undefined && (
           <Field label="Name" {...(problem === undefined ? {} : { error: problem })}>
             {(props) => (
@@ -117,7 +169,7 @@ export function UploadDialog({
             )}
           </Field>
         )}
-        {progress !== undefined && <ProgressBar progress={progress} />}
+        {progress !== undefined && <ProgressBar progress={progress} rate={rate} />}
         {error !== undefined && (
           <p role="alert" className="text-bad">
             {error}
@@ -128,10 +180,10 @@ export function UploadDialog({
           <Button
             look="primary"
             busy={progress !== undefined}
-            disabled={picked.length === 0 || name === '' || problem !== undefined}
+            disabled={(picked.length === 0 && address === '') || name === '' || problem !== undefined}
             onClick={() => void start()}
           >
-            Upload
+            {address === '' ? 'Upload' : 'Fetch'}
           </Button>
         </div>
         <div className="border-t border-line pt-3 text-[13px] text-ink-faint">
@@ -179,8 +231,16 @@ function FilePicker({
   )
 }
 
-function ProgressBar({ progress: { doing, bytes, ofBytes } }: { progress: Progress }) {
-  const share = doing === 'finishing' || ofBytes === 0 ? 1 : bytes / ofBytes
+function ProgressBar({
+  progress: { doing, bytes, ofBytes },
+  rate,
+}: {
+  progress: Progress
+  /** Bytes a second; zero while nobody knows. */
+  rate: number
+}) {
+  const isCounted = !['finishing', 'waiting'].includes(doing)
+  const share = !isCounted || ofBytes === 0 ? 1 : bytes / ofBytes
   return (
     <div>
       <div className="h-1.5 overflow-hidden rounded bg-sunken">
@@ -188,7 +248,10 @@ function ProgressBar({ progress: { doing, bytes, ofBytes } }: { progress: Progre
       </div>
       <p role="status" className="mt-1 text-[13px] text-ink-faint">
         {words[doing]}
-        {doing !== 'finishing' && ` ${formatBytes(bytes)} of ${formatBytes(ofBytes)}`}
+        {isCounted && ` ${formatBytes(bytes)}`}
+        {isCounted && ofBytes > 0 && ` of ${formatBytes(ofBytes)}`}
+        {isCounted && rate > 0 && `, ${formatBytes(rate)}/s`}
+        {isCounted && rate > 0 && ofBytes > bytes && `, ${formatDuration((ofBytes - bytes) / rate)} left`}
       </p>
     </div>
   )

@@ -9,7 +9,12 @@ import {
 import { grid } from '../../lib/client.ts'
 
 export type Picked = { path: string; file: File }
-export type Progress = { doing: 'reading' | 'sending' | 'finishing'; bytes: number; ofBytes: number }
+export type Progress = {
+  doing: 'reading' | 'sending' | 'finishing' | 'waiting' | 'fetching' | 'unpacking' | 'storing'
+  bytes: number
+  /** Zero while nobody knows. */
+  ofBytes: number
+}
 
 const mebibyte = 1024 * 1024
 /** A browser reads a file whole to name it by its SHA-256. */
@@ -17,6 +22,10 @@ export const fileBytesMax = 1024 * mebibyte
 const packedBytesMax = mebibyte
 const packBytes = 8 * mebibyte
 const packFilesMax = 1000
+/** As the server cuts large contents. */
+const partBytes = 32 * mebibyte
+
+const lookEveryMs = 1000
 
 type Hashed = Picked & { sha256Hex: string }
 
@@ -49,7 +58,7 @@ export async function uploadPicked(
   }
   const files = await hash(picked, tell, signal)
   const open = (await grid.datastores.uploads({})).find(
-    (upload) => upload.team === to.team && upload.name === to.name,
+    (upload) => upload.team === to.team && upload.name === to.name && upload.importing === null,
   )
   const { id } =
     open ?? (await grid.datastores.startUpload({ team: to.team, name: to.name, source: 'browser' }))
@@ -63,6 +72,27 @@ export async function uploadPicked(
   const packed = new Blob(manifest).stream().pipeThrough(new CompressionStream('gzip'))
   const done = await put(id, '/manifest', await new Response(packed).blob(), signal)
   return done as { version: number; isNew: boolean }
+}
+
+/**
+ * Has the server fetch an address as a new version, and waits for it; the server goes on with it when nobody waits.
+ *
+ * @throws GridError, also with what the server says went wrong.
+ */
+export async function importAddress(
+  to: { team: string; name: string; source: string },
+  tell: (progress: Progress) => void,
+  signal: AbortSignal,
+): Promise<{ version: number }> {
+  let now = await grid.datastores.startImport(to)
+  for (;;) {
+    if (now.state === 'done') return { version: now.version! }
+    if (now.state === 'failed') throw new GridError('conflict', now.error ?? 'It could not be fetched')
+    tell({ doing: now.state, bytes: now.doneBytes, ofBytes: now.ofBytes ?? 0 })
+    await new Promise((resolve) => setTimeout(resolve, lookEveryMs))
+    signal.throwIfAborted()
+    now = await grid.datastores.import({ importId: now.id })
+  }
 }
 
 async function hash(
@@ -95,10 +125,12 @@ async function send(
   const byDigest = new Map(files.map((each) => [each.sha256Hex, each]))
   const digests = [...byDigest.keys()]
   const missing: Hashed[] = []
+  const there = new Set<string>()
   for (let from = 0; from < digests.length; from += missingMax) {
     const sha256Hexes = digests.slice(from, from + missingMax)
     const answer = await grid.datastores.missing({ uploadId, sha256Hexes })
     missing.push(...answer.missing.map((digest) => byDigest.get(digest)!))
+    for (const { sha256Hex, startByte } of answer.parts) there.add(`${sha256Hex} ${startByte}`)
   }
   const ofBytes = sizeOf(missing)
   let bytes = 0
@@ -110,9 +142,22 @@ async function send(
     await put(uploadId, '/pack', new Blob(pack.flatMap((one) => [headerOf(one), one.file])), signal)
     sent(pack)
   }
-  for (const one of missing.filter(({ file }) => file.size > packedBytesMax)) {
-    await put(uploadId, `/contents/${one.sha256Hex}`, one.file, signal)
-    sent([one])
+  for (const { file, sha256Hex } of missing.filter(({ file: { size } }) => size > packedBytesMax)) {
+    const path = `/contents/${sha256Hex}`
+    if (file.size <= partBytes) {
+      await put(uploadId, path, file, signal)
+      bytes += file.size
+      tell({ doing: 'sending', bytes, ofBytes })
+      continue
+    }
+    // In parts, so that a broken line costs one of them.
+    for (let start = 0; start < file.size; start += partBytes) {
+      const part = file.slice(start, Math.min(start + partBytes, file.size))
+      if (!there.has(`${sha256Hex} ${start}`)) await put(uploadId, `${path}/parts/${start}`, part, signal)
+      bytes += part.size
+      tell({ doing: 'sending', bytes, ofBytes })
+    }
+    await put(uploadId, `${path}/joined`, new Blob(), signal)
   }
 }
 

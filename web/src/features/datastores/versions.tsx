@@ -4,6 +4,7 @@ import { useState } from 'react'
 import { api, grid } from '../../lib/client.ts'
 import { formatBytes, formatCount } from '../../lib/format.ts'
 import { Button } from '../../ui/button.tsx'
+import { Tag } from '../../ui/feedback.tsx'
 import { Confirm } from '../../ui/dialog.tsx'
 import { PlainTable } from '../../ui/layout.tsx'
 import { Ago } from '../../ui/time.tsx'
@@ -47,7 +48,10 @@ export function Versions({
                 </button>
               )}
             </td>
-            <td>{formatCount(version.files)}</td>
+            <td className="whitespace-nowrap">
+              {formatCount(version.files)}{' '}
+              {version.damagedFiles > 0 && <Tag tone="bad">{formatCount(version.damagedFiles)} damaged</Tag>}
+            </td>
             <td>{formatBytes(version.sizeBytes)}</td>
             <td className="max-w-56 truncate text-ink-faint" title={version.source}>
               {version.source}

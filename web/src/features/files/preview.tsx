@@ -4,6 +4,7 @@ import { formatBytes } from '../../lib/format.ts'
 import { DataTable } from '../../ui/data-table.tsx'
 import { Problem, SkeletonRows } from '../../ui/feedback.tsx'
 import { parseCsv } from './csv.ts'
+import { ParquetPreview } from './parquet.tsx'
 
 /** More text than this is not shown, it is downloaded: a page is no editor. */
 const previewBytesMax = 512 * 1024
@@ -21,6 +22,7 @@ export function FilePreview({ file }: { file: FileInfo }) {
       </div>
     )
   }
+  if (/\.parquet$/i.test(file.path)) return <ParquetPreview file={file} />
   if (texts.test(file.path) || file.mediaType.startsWith('text/')) return <TextPreview file={file} />
   return (
     <p className="p-4 text-ink-faint">

@@ -5,6 +5,7 @@ import { useState } from 'react'
 import { Difference } from '../../features/datastores/difference.tsx'
 import { datastoresQuery } from '../../features/datastores/queries.ts'
 import { UploadDialog } from '../../features/datastores/upload-dialog.tsx'
+import { UsedBy } from '../../features/datastores/uses.tsx'
 import { type OpenFile, VersionBrowser } from '../../features/datastores/version-browser.tsx'
 import { Versions } from '../../features/datastores/versions.tsx'
 import { FilePreview } from '../../features/files/preview.tsx'
@@ -142,6 +143,7 @@ export function DatastorePage() {
               <Difference datastoreId={datastore.id} version={version.number} since={since} />
             )}
           </Section>
+          <UsedBy datastoreId={datastore.id} />
           <Section title="Use it" says="from any machine that is logged in">
             <CommandBlock text={`grid datastore download ${owner}:${name}:${version.number}`} />
           </Section>
