@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
+import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core'
 import { exists, rootFolder } from '../support/programs.ts'
 
 /** Nothing on a page may take longer, also on a busy machine. */
@@ -96,4 +96,16 @@ export async function look(page: Page, name: string) {
     }
   await page.emulateMedia({ colorScheme: 'light' })
   await page.setViewportSize({ width: 1280, height: 800 })
+}
+
+/** Drags a folder of this machine onto the page, as a file manager does. */
+export async function dropFolder(page: Page, onto: Locator, folder: string): Promise<void> {
+  await onto.waitFor()
+  const box = (await onto.boundingBox())!
+  const session = await page.context().newCDPSession(page)
+  const at = { x: box.x + box.width / 2, y: box.y + box.height / 2 }
+  const data = { items: [], files: [folder], dragOperationsMask: 1 }
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
+    await session.send('Input.dispatchDragEvent', { type, ...at, data })
+  await session.detach()
 }

@@ -2,16 +2,18 @@
  * A team in the browser: members, invitations, policy, privacy, reasons, plan; and representative controls for each
  * role, which are there for everybody and refused with the table's own sentence where the role does not allow them.
  */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { can, createClient, type Action, resolvePolicy, type Subject } from '@teamgrid/api'
+import { parquetWriteBuffer } from 'hyparquet-writer'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { randomText } from '../../server/src/lib/ids.ts'
 import { chromiumPath, launch } from '../support/chromium.ts'
 import { part } from '../support/parts.ts'
 import { startServer, type TestServer } from '../support/server.ts'
-import { builtWebApp, signIn, visitor, type Visitor } from './pages.ts'
+import { builtWebApp, dropFolder, expectRefused, signIn, visitor, type Visitor } from './pages.ts'
 
 const chromium = await part('chromium', chromiumPath)
 const web = await part('the built web app', builtWebApp)
@@ -276,6 +278,61 @@ describe.skipIf(!chromium || !web)('a team in the browser', { timeout: 120_000 }
     expect(await entry.getAttribute('aria-disabled')).toBe('true')
   })
 
+  test('A3, B9: a folder dropped on the page becomes a datastore: previews, versions, trash, viewers and strangers', async () => {
+    const { page } = visitors.bob
+    const folder = join(await mkdtemp(join(tmpdir(), 'teamgrid-e2e-data-')), 'digits')
+    await writeDataFolder(folder)
+    await page.goto(`/${team}/datastores`)
+    await button(page, 'New datastore').click()
+    await dropFolder(page, page.getByText('Drop a folder or files here'), folder)
+    await page.getByText('4 files, ').waitFor()
+    expect(await page.getByLabel('Name', { exact: true }).inputValue()).toBe('digits')
+    await page.getByRole('dialog').getByRole('button', { name: 'Upload', exact: true }).click()
+    await page.waitForURL(`**/${team}/datastores/bob/digits**`)
+
+    await page.getByRole('button', { name: /table\.csv/ }).click()
+    await page.getByLabel('Preview of table.csv').getByText('three').waitFor()
+    await page.getByRole('button', { name: /rows\.parquet/ }).click()
+    await page.getByLabel('Preview of rows.parquet').getByText('lynx').waitFor()
+    await page.getByRole('button', { name: /dot\.png/ }).click()
+    await expect
+      .poll(() =>
+        page.getByRole('img', { name: 'dot.png' }).evaluate((it) => (it as HTMLImageElement).naturalWidth),
+      )
+      .toBe(1)
+    await page.getByRole('button', { name: /^deep/ }).click()
+    await page.getByRole('button', { name: /note\.txt/ }).click()
+    await page.getByText('a note for the team').waitFor()
+    const href = await page.getByRole('link', { name: 'Download deep/note.txt' }).getAttribute('href')
+    expect(await (await page.request.get(href!)).text()).toBe('a note for the team')
+
+    await writeFile(join(folder, 'deep', 'note.txt'), 'another note')
+    await button(page, 'New version').click()
+    await dropFolder(page, page.getByText('Drop a folder or files here'), folder)
+    await page.getByText('4 files, ').waitFor()
+    await page.getByRole('dialog').getByRole('button', { name: 'Upload', exact: true }).click()
+    await page.getByRole('heading', { name: 'Version 2', exact: true }).waitFor()
+    await page.getByLabel('Compare with').selectOption('1')
+    await page.getByText('0 added, 0 removed, 1 changed, 3 the same as in version 1.').waitFor()
+
+    const first = page.getByRole('table', { name: 'Versions' }).getByRole('row').last()
+    await first.getByRole('button', { name: 'Delete' }).click()
+    await page.getByRole('dialog').getByText('which frees 19 B of its').waitFor()
+    await page.getByRole('dialog').getByRole('button', { name: 'Put into the trash' }).click()
+    await first.getByRole('button', { name: 'Restore' }).click()
+    await first.getByRole('button', { name: 'Delete' }).waitFor()
+
+    const { page: viewer } = visitors.vi
+    await viewer.goto(`/${team}/datastores/bob/digits`)
+    await viewer.getByRole('table', { name: 'Versions' }).waitFor()
+    await expectRefused(viewer, 'New version')
+    await expectRefused(viewer, 'Delete')
+    const { page: stranger } = visitors.zoe
+    await stranger.goto(`/${team}/datastores/bob/digits`)
+    await stranger.getByText('Nothing here').first().waitFor()
+    await rm(join(folder, '..'), { recursive: true })
+  })
+
   test('a stranger finds no team there, and no page broke for anybody', async () => {
     const { page } = visitors.zoe
     await page.goto(`/teams/${team}`)
@@ -283,3 +340,22 @@ describe.skipIf(!chromium || !web)('a team in the browser', { timeout: 120_000 }
     expect(Object.values(visitors).flatMap(({ errors }) => errors)).toEqual([])
   })
 })
+
+/** A table as text and as Parquet, a picture, and a text in a folder below. */
+async function writeDataFolder(folder: string): Promise<void> {
+  await mkdir(join(folder, 'deep'), { recursive: true })
+  await writeFile(join(folder, 'table.csv'), 'number,word\n1,one\n3,three\n')
+  const parquet = parquetWriteBuffer({
+    columnData: [
+      { name: 'id', data: [1, 2], type: 'INT32' },
+      { name: 'name', data: ['owl', 'lynx'], type: 'STRING' },
+    ],
+  })
+  await writeFile(join(folder, 'rows.parquet'), new Uint8Array(parquet))
+  await writeFile(join(folder, 'dot.png'), Buffer.from(dotPng, 'base64'))
+  await writeFile(join(folder, 'deep', 'note.txt'), 'a note for the team')
+}
+
+/** One pixel. */
+const dotPng =
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
