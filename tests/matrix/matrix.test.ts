@@ -53,7 +53,7 @@ test('every action of the table is done above, or named here with what it waits 
 function waitsFor(action: Action): string | undefined {
   const [noun] = action.split(':')
   const nouns: Record<string, string> = {
-    run: 'runs are groups of experiments today; their rows are those of experiments',
+    run: 'tests of runs; their rows are those of experiments',
     session: 'sessions',
     datastore: 'runs and sessions, and tests of datastores',
     artifact: 'tests of artifacts',

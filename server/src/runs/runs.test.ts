@@ -1,9 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { commandLines } from '../../../tests/support/grid.ts'
 import { createSender } from '../datastores/testing.ts'
 import { startWithMachine } from './testing.ts'
+
+// Real processes on a shared machine; one of them builds a virtual environment.
+vi.setConfig({ testTimeout: 240_000 })
 
 let grid: Awaited<ReturnType<typeof startWithMachine>>
 let team: Awaited<ReturnType<typeof grid.aTeam>>

@@ -194,9 +194,11 @@ export async function openLocalBackend(options: LocalBackendOptions): Promise<Ba
       const left = free()
       const need = wanted(each.spec)
       const short = [
-        need.cpus > left.cpus ? `${need.cpus} processors (${left.cpus} are free)` : '',
-        need.memMiB > left.memMiB ? `${need.memMiB} MiB of memory (${left.memMiB} are free)` : '',
-        need.gpus > left.gpus.length ? `${need.gpus} GPUs (${left.gpus.length} are free)` : '',
+        need.cpus > left.cpus
+          ? `${need.cpus} processor${need.cpus === 1 ? '' : 's'} (${left.cpus} free)`
+          : '',
+        need.memMiB > left.memMiB ? `${need.memMiB} MiB of memory (${left.memMiB} free)` : '',
+        need.gpus > left.gpus.length ? `${need.gpus} GPUs (${left.gpus.length} free)` : '',
       ].filter(Boolean)
       // First come, first served: a small one does not overtake, or a large one might wait for ever.
       if (short.length > 0) {
