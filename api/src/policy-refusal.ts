@@ -118,6 +118,8 @@ const deeds: Partial<Record<Action, string>> = {
   'privacy:read': 'see privacy settings',
   'privacy:edit': 'change privacy settings',
   'credit:add': 'add credit',
+  'budget:edit': 'set budgets',
+  'rate:edit': 'set what machines cost',
   'balance:read': 'see the balance',
   'usage:read': 'see the usage',
   'billing:read': 'see invoices',

@@ -19,6 +19,7 @@ import { addStatus } from './commands/status.ts'
 import { addStop } from './commands/stop.ts'
 import { addSweep } from './commands/sweep.ts'
 import { addTeam } from './commands/team.ts'
+import { addUsage } from './commands/usage.ts'
 import { addUser } from './commands/user.ts'
 import { addWhy } from './commands/why.ts'
 import { outputOption } from './context.ts'
@@ -40,6 +41,7 @@ export async function runGrid(io: Io, argv: readonly string[]): Promise<number> 
   const program = createProgram(io, 'grid', 'Watch and steer the experiments of your team.')
   addLogin(program, io)
   addUser(program, io)
+  addUsage(program, io)
   addTeam(program, io)
   addRun(program, io)
   addStatus(program, io)
