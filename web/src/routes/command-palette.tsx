@@ -47,6 +47,13 @@ export function CommandPalette({ onClose }: { onClose: () => void }) {
         go: () => void navigate({ to: '/' }),
       },
       {
+        id: 'registries',
+        label: 'Registries',
+        note: 'Page',
+        icon: <FolderIcon />,
+        go: () => void navigate({ to: '/registries' }),
+      },
+      {
         id: 'settings',
         label: 'Settings',
         note: 'Page',

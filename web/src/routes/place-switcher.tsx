@@ -34,6 +34,7 @@ export function PlaceSwitcher() {
         ))}
         <MenuLine />
         <MenuLink render={<Link to="/" />}>All teams and projects</MenuLink>
+        <MenuLink render={<Link to="/registries" />}>Registries</MenuLink>
       </Menu>
       {team !== undefined && project !== undefined && (
         <>

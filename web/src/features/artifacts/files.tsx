@@ -6,7 +6,15 @@ import { PlainTable, Section } from '../../ui/layout.tsx'
 export function References({ of }: { of: readonly ArtifactFileInfo[] }) {
   if (of.length === 0) return null
   return (
-    <Section title="References" says={`${formatCount(of.length)} files that are kept elsewhere`} flush>
+    <Section
+      title="References"
+      says={
+        of.length === 1
+          ? 'One file that is kept elsewhere'
+          : `${formatCount(of.length)} files that are kept elsewhere`
+      }
+      flush
+    >
       <PlainTable label="References" head={['Name', 'Points to']}>
         {of.map((each) => (
           <tr key={each.path}>

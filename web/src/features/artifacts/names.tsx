@@ -53,3 +53,13 @@ export function Aliases({ of, tags }: { of: readonly string[]; tags?: readonly s
     </span>
   )
 }
+
+/** A registry by the name of the project that holds it. */
+export function RegistryLink({ project }: { project: string }) {
+  const registry = project.replace(/^wandb-registry-/i, '')
+  return (
+    <Link to="/registries/$registry" params={{ registry }} className="hover:underline">
+      registry {registry}
+    </Link>
+  )
+}

@@ -4,6 +4,7 @@ import type { ReactNode } from 'react'
 import { formatBytes, plural } from '../../lib/format.ts'
 import { CopyButton } from '../../ui/command-block.tsx'
 import { Problem, SkeletonRows } from '../../ui/feedback.tsx'
+import { FolderPath } from '../../ui/folder-path.tsx'
 import { DownloadIcon, FileIcon, FolderIcon, LinkIcon } from '../../ui/icons.tsx'
 import { fileQuery, folderQuery } from './queries.ts'
 
@@ -33,31 +34,11 @@ export function VersionBrowser({
 }) {
   const entries = useQuery(folderQuery({ ...at, folder }))
   const inside = (name: string) => (folder === '' ? name : `${folder}/${name}`)
-  const steps = folder === '' ? [] : folder.split('/')
   const isCut = entries.data !== undefined && entries.data.nextCursor !== null
   return (
     <div className="grid grid-cols-1 items-start gap-3 lg:grid-cols-[minmax(18rem,26rem)_1fr]">
       <div className="min-w-0 rounded-lg border border-line bg-surface">
-        <nav
-          aria-label="Folder"
-          className="flex flex-wrap items-center gap-1 border-b border-line px-3 py-2 text-[13px]"
-        >
-          <button type="button" className="text-accent hover:underline" onClick={() => onFolder('')}>
-            files
-          </button>
-          {steps.map((step, i) => (
-            <span key={i} className="flex min-w-0 items-center gap-1">
-              <span className="text-ink-faint">/</span>
-              <button
-                type="button"
-                className="truncate text-accent hover:underline"
-                onClick={() => onFolder(steps.slice(0, i + 1).join('/'))}
-              >
-                {step}
-              </button>
-            </span>
-          ))}
-        </nav>
+        <FolderPath folder={folder} onFolder={onFolder} />
         {entries.isError && <Problem error={entries.error} retry={() => void entries.refetch()} />}
         {entries.isPending && <SkeletonRows />}
         {entries.data?.items.length === 0 && <p className="p-4 text-ink-faint">This folder is empty.</p>}

@@ -1,12 +1,13 @@
 import type { Experiment, Team } from '@teamgrid/api'
 import { endedStates } from '@teamgrid/api'
-import { useQueryClient } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { type ReactNode, useState } from 'react'
 import { api, grid } from '../../lib/client.ts'
-import { plural } from '../../lib/format.ts'
+import { formatBytes, plural } from '../../lib/format.ts'
 import { useRefusal } from '../../lib/me.ts'
 import { Button } from '../../ui/button.tsx'
 import { Confirm } from '../../ui/dialog.tsx'
+import { Checkbox } from '../../ui/field.tsx'
 import { StopIcon, TrashIcon } from '../../ui/icons.tsx'
 import { tell } from '../../ui/toast.tsx'
 
@@ -47,6 +48,7 @@ export function ExperimentActions({
   const queries = useQueryClient()
   const refusalOf = useRefusalOf(team)
   const [asking, setAsking] = useState<'stop' | 'delete'>()
+  const [withMade, setWithMade] = useState(false)
   const open = experiments.filter((each) => !endedStates.includes(each.state) && !each.stopRequested)
   const owners = (of: readonly Experiment[]) =>
     [...new Set(of.map((each) => each.createdBy.username))].join(', ')
@@ -74,7 +76,10 @@ export function ExperimentActions({
         {...(small ? { small } : {})}
         look="danger"
         refused={refusalOf('experiment:delete', experiments)}
-        onClick={() => setAsking('delete')}
+        onClick={() => {
+          setWithMade(false)
+          setAsking('delete')
+        }}
       >
         <TrashIcon /> Delete
       </Button>
@@ -108,16 +113,64 @@ export function ExperimentActions({
               plural(experiments.length, 'experiment')
             )}{' '}
             of <b>{owners(experiments)}</b>, with curves, console and files, will be gone for the whole team.
+            {asking === 'delete' && (
+              <MadeArtifacts of={experiments} checked={withMade} onChange={setWithMade} />
+            )}
           </>
         }
         verb="Delete"
         act={async () => {
-          await each(experiments, (ref) => grid.experiments.delete(ref))
+          await each(experiments, async (ref) => {
+            if (withMade) await grid.artifacts.deleteMade(ref)
+            await grid.experiments.delete(ref)
+          })
           tell(`Deleted ${plural(experiments.length, 'experiment')}`)
           onDeleted?.()
           await again()
         }}
       />
     </>
+  )
+}
+
+const previewedMax = 1000
+
+/** Offers to delete the artifacts that they made as well, with what that frees; nothing when they made none. */
+function MadeArtifacts({
+  of,
+  checked,
+  onChange,
+}: {
+  of: readonly Experiment[]
+  checked: boolean
+  onChange: (checked: boolean) => void
+}) {
+  const preview = useQuery({
+    ...api.artifacts.previewDeleteMade.queryOptions({ input: { experimentIds: of.map((each) => each.id) } }),
+    enabled: of.length > 0 && of.length <= previewedMax,
+    staleTime: 0,
+    gcTime: 0,
+  })
+  if (preview.data === undefined || preview.data.versions.length === 0) return null
+  const { versions, sizeBytes, freedBytes, refusal } = preview.data
+  const what = `${plural(versions.length, 'version')} of artifacts that ${of.length === 1 ? 'it' : 'they'} made`
+  if (refusal !== null)
+    return (
+      <p className="mt-3 text-ink-faint">
+        The {what} stay. {refusal}
+      </p>
+    )
+  return (
+    <div className="mt-3">
+      <Checkbox
+        label={`Also delete the ${what}`}
+        checked={checked}
+        onChange={(event) => onChange(event.target.checked)}
+      />
+      <p className="text-[13px] text-ink-faint">
+        {formatBytes(sizeBytes)}, of which {formatBytes(freedBytes)} are freed
+        {freedBytes < sizeBytes && '; other versions keep the rest'}.
+      </p>
+    </div>
   )
 }

@@ -1,5 +1,6 @@
 import type { FileInfo } from '@teamgrid/api'
 import { formatBytes, plural } from '../../lib/format.ts'
+import { FolderPath } from '../../ui/folder-path.tsx'
 import { DownloadIcon, FileIcon, FolderIcon } from '../../ui/icons.tsx'
 import { Ago } from '../../ui/time.tsx'
 import { folderOf } from './folders.ts'
@@ -27,30 +28,10 @@ export function FileBrowser({
 }) {
   const { folders, here } = folderOf(files, folder)
   const file = files.find((each) => each.path === open)
-  const steps = folder === '' ? [] : folder.split('/')
   return (
     <div className="grid grid-cols-1 items-start gap-3 p-3 lg:grid-cols-[minmax(18rem,26rem)_1fr]">
       <div className="min-w-0 rounded-lg border border-line bg-surface">
-        <nav
-          aria-label="Folder"
-          className="flex flex-wrap items-center gap-1 border-b border-line px-3 py-2 text-[13px]"
-        >
-          <button type="button" className="text-accent hover:underline" onClick={() => onFolder('')}>
-            files
-          </button>
-          {steps.map((step, i) => (
-            <span key={i} className="flex min-w-0 items-center gap-1">
-              <span className="text-ink-faint">/</span>
-              <button
-                type="button"
-                className="truncate text-accent hover:underline"
-                onClick={() => onFolder(steps.slice(0, i + 1).join('/'))}
-              >
-                {step}
-              </button>
-            </span>
-          ))}
-        </nav>
+        <FolderPath folder={folder} onFolder={onFolder} />
         <ul className="max-h-[70vh] divide-y divide-line overflow-auto text-[13px]">
           {folders.map((each) => (
             <li key={each.name}>

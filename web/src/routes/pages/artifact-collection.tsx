@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import { DeleteButton } from '../../features/artifacts/delete-dialog.tsx'
+import { RegistryLink } from '../../features/artifacts/names.tsx'
 import { VersionTable } from '../../features/artifacts/of-experiment.tsx'
 import { versionsQuery } from '../../features/artifacts/queries.ts'
 import { isNotFound } from '../../lib/client.ts'
@@ -28,9 +29,13 @@ export function ArtifactCollectionPage() {
       wide
       note={
         <span className="flex flex-wrap items-center gap-2 text-ink-faint">
-          <Link to="/$team/$project/artifacts" params={{ team, project }} className="hover:underline">
-            {team} / {project} / artifacts
-          </Link>
+          {project.startsWith('wandb-registry-') ? (
+            <RegistryLink project={project} />
+          ) : (
+            <Link to="/$team/$project/artifacts" params={{ team, project }} className="hover:underline">
+              {team} / {project} / artifacts
+            </Link>
+          )}
           {data && <Tag>{data.collection.type}</Tag>}
           {data?.collection.isLinks === true && <Tag tone="accent">links</Tag>}
           {data?.collection.tags.map((tag) => (

@@ -5,7 +5,7 @@ import type { ReactNode } from 'react'
 import { DeleteButton } from '../../features/artifacts/delete-dialog.tsx'
 import { References } from '../../features/artifacts/files.tsx'
 import { LineageGraph } from '../../features/artifacts/lineage-graph.tsx'
-import { Aliases, ExperimentLink } from '../../features/artifacts/names.tsx'
+import { Aliases, ExperimentLink, RegistryLink } from '../../features/artifacts/names.tsx'
 import { artifactFilesQuery, lineageQuery, versionQuery } from '../../features/artifacts/queries.ts'
 import { FileBrowser } from '../../features/files/file-browser.tsx'
 import { isNotFound } from '../../lib/client.ts'
@@ -51,8 +51,11 @@ export function ArtifactVersionPage() {
       wide
       note={
         <span className="flex flex-wrap items-center gap-2 text-ink-faint">
+          {project.startsWith('wandb-registry-') && <RegistryLink project={project} />}
           <Link to="/$team/$project/artifacts/$type/$collection" params={params} className="hover:underline">
-            {team} / {project} / {data.collection}
+            {project.startsWith('wandb-registry-')
+              ? data.collection
+              : `${team} / ${project} / ${data.collection}`}
           </Link>
           <Aliases of={data.aliases} tags={data.tags} />
         </span>
@@ -168,7 +171,9 @@ function Overview({ of, isLink }: { of: ArtifactDetails; isLink: boolean }) {
                     {link.collection}:{link.version}
                   </Link>
                 </td>
-                <td>{link.isRegistry ? `registry ${link.project}` : `${link.team}/${link.project}`}</td>
+                <td>
+                  {link.isRegistry ? <RegistryLink project={link.project} /> : `${link.team}/${link.project}`}
+                </td>
                 <td>
                   <Aliases of={link.aliases} />
                 </td>

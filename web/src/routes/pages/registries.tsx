@@ -21,7 +21,7 @@ export function RegistriesPage() {
       title="Registries"
       note={<span className="text-ink-faint">Versions that the whole organisation shares</span>}
       actions={
-        <Button look="primary" refused={refused} onClick={() => setMaking(true)}>
+        <Button look="primary" refused={refused} busy={found.isPending} onClick={() => setMaking(true)}>
           New registry
         </Button>
       }

@@ -8,6 +8,7 @@ import { ExportLink } from '../../features/teams/export-link.tsx'
 import { Invitations } from '../../features/teams/invitations.tsx'
 import { Members } from '../../features/teams/members.tsx'
 import { PolicySettings } from '../../features/teams/policy.tsx'
+import { TeamTimeToLive } from '../../features/artifacts/time-to-live.tsx'
 import { PrivacySettings } from '../../features/teams/privacy.tsx'
 import { teamQuery } from '../../features/teams/queries.ts'
 import { ServiceAccounts } from '../../features/teams/service-accounts.tsx'
@@ -80,6 +81,7 @@ export function TeamSettingsPage() {
       {tab === 'privacy' && (
         <>
           <PrivacySettings team={team.data} />
+          <TeamTimeToLive team={team.data} />
           <WhyVisible team={team.data} />
         </>
       )}
