@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { saveArtifact } from '../support/artifacts.ts'
 import { rootFolder, run } from '../support/programs.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { type LoggedExperiment, startExperiment } from './logging.ts'
@@ -452,6 +453,44 @@ function follow(who: Caller, ref: string) {
       }),
   }
 }
+
+describe('versions of artifacts', () => {
+  test('are listed, inspected, fetched and deleted by name, with the bytes that this frees', async () => {
+    const place = { team: 'vision', project: 'digits', name: 'numbers', type: 'dataset' }
+    await saveArtifact(server, keyOf('b'), { ...place, files: { 'a.csv': '1,2', 'in/b.csv': 'same' } })
+    await saveArtifact(server, keyOf('b'), { ...place, files: { 'a.csv': '3,4,5', 'in/b.csv': 'same' } })
+    const listed = await cy.grid(['artifacts', '--list', 'vision/digits/', '-o', 'json'])
+    expect(json(listed.stdout)).toMatchObject([{ name: 'numbers', versions: 2, latest: 'v1' }])
+    const versions = await cy.grid(['artifacts', '--list', 'vision/digits/numbers:*', '-o', 'json'])
+    expect(json(versions.stdout).map((row) => [row['name'], row['aliases']])).toEqual([
+      ['numbers:v1', ['latest']],
+      ['numbers:v0', []],
+    ])
+    const known = await cy.grid(['artifacts', '--inspect', 'vision/digits/numbers:v0', '-o', 'json'])
+    expect(json(known.stdout)).toMatchObject([{ size: 7, files: 2, created_by: 'bob', used_by: [] }])
+    const fetch = ['artifacts', 'vision/digits/numbers:latest', '--include', '*.csv']
+    expect((await cy.grid(fetch)).stdout).toBe(
+      'Downloaded 2 files (9 B) to grid_artifacts, skipped 0 files unchanged (0 B).\n',
+    )
+    expect((await cy.grid(fetch)).stdout).toContain('skipped 2 files unchanged (9 B)')
+    expect(await readFile(join(cy.folder, 'grid_artifacts/numbers-v1/in/b.csv'), 'utf8')).toBe('same')
+    const stranger = await zoe.grid(['artifacts', 'vision/digits/numbers:v0'])
+    expect([stranger.code === 0, stranger.stdout]).toEqual([false, ''])
+
+    const gone = ['delete', 'artifact', 'vision/digits/numbers:v1']
+    const refused = await cy.grid([...gone, '--yes'])
+    expect([refused.code === 0, refused.stderr]).toEqual([false, expect.stringContaining('bob')])
+    const told = await bob.grid([...gone, '--dry-run'])
+    expect(told.stdout).toBe(
+      'vision/digits/numbers:v1: 1 version, 9 B, of which 5 B are freed; other versions keep the rest; aliases latest go with it.\n',
+    )
+    expect(json((await bob.grid([...gone, '--yes', '-o', 'json'])).stdout)).toMatchObject([
+      { freed: 5, size: 9, deleted: true },
+    ])
+    const left = await cy.grid(['artifacts', '--list', 'vision/digits/numbers:latest', '-o', 'json'])
+    expect(json(left.stdout).map((row) => row['artifact'])).toContain('vision/digits/numbers:v0')
+  })
+})
 
 describe('artifacts', () => {
   test('of an experiment land under run and experiment, and a second time nothing is fetched', async () => {

@@ -11,9 +11,11 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { randomText } from '../../server/src/lib/ids.ts'
 import { chromiumPath, launch } from '../support/chromium.ts'
+import { saveArtifact } from '../support/artifacts.ts'
 import { part } from '../support/parts.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { builtWebApp, dropFolder, expectRefused, signIn, visitor, type Visitor } from './pages.ts'
+import { builtWebApp, expectRefused, signIn, visitor, type Visitor } from './pages.ts'
 
 const chromium = await part('chromium', chromiumPath)
 const web = await part('the built web app', builtWebApp)
@@ -114,6 +116,60 @@ describe.skipIf(!chromium || !web)('a team in the browser', { timeout: 120_000 }
         { timeout: 20_000 },
       )
       .toBeGreaterThan(0)
+  })
+
+  test('an artifact: collection, version, file, lineage, and deletion with what it frees', async () => {
+    const place = { team, project: 'digits', name: 'numbers', type: 'dataset' }
+    const { key } = people.bob
+    await saveArtifact(server, key, { ...place, files: { 'data/a.csv': 'n\n1\n', 'notes.txt': 'same' } })
+    await saveArtifact(server, key, { ...place, files: { 'data/a.csv': 'n\n2\n', 'notes.txt': 'same' } })
+    const { page } = visitors.bob
+    await page.goto(`/${team}/digits/artifacts`)
+    await page.getByRole('link', { name: 'numbers', exact: true }).click()
+    await page.getByRole('link', { name: 'numbers:v1', exact: true }).click()
+    await page.getByRole('link', { name: /^Files/ }).click()
+    await page.getByRole('button', { name: /^data/ }).click()
+    await page.getByRole('button', { name: /^a\.csv/ }).click()
+    await page
+      .getByRole('region', { name: 'Preview of data/a.csv' })
+      .getByText('2', { exact: true })
+      .waitFor()
+    await page.getByRole('link', { name: 'Lineage', exact: true }).click()
+    await page.getByText('What led here, and what came of it').waitFor()
+    const version = page.url()
+
+    // A viewer sees the same and is refused the rest; a stranger sees nothing at all.
+    await visitors.vi.page.goto(version)
+    await expectRefused(visitors.vi.page, 'Delete')
+    await visitors.zoe.page.goto(version)
+    await visitors.zoe.page.getByText('Nothing here').waitFor()
+
+    await button(page, 'Delete').click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByText('4 B are freed; other versions keep the rest.').waitFor()
+    await dialog.getByRole('button', { name: 'Delete', exact: true }).click()
+    await page.getByRole('link', { name: 'numbers:v0', exact: true }).waitFor()
+    await page.getByRole('link', { name: 'numbers:v1', exact: true }).waitFor({ state: 'detached' })
+  })
+
+  test('a registry is made, given members, and closed to those it is not for', async () => {
+    const { page } = visitors.bob
+    await page.goto('/registries')
+    await button(page, 'New registry').click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Name').fill('models')
+    await dialog.getByLabel('Seen by').selectOption('restricted')
+    await dialog.getByRole('button', { name: 'Make', exact: true }).click()
+    await page.getByLabel('Username').fill('vi')
+    await page.getByLabel('Role', { exact: true }).selectOption('viewer')
+    await button(page, 'Add').click()
+    await page.getByLabel('Role of vi').waitFor()
+    await visitors.vi.page.goto('/registries/models')
+    await expectRefused(visitors.vi.page, 'Edit')
+    await visitors.zoe.page.goto('/registries')
+    await visitors.zoe.page.getByText('No registries yet').waitFor()
+    await expectRefused(visitors.zoe.page, 'New registry')
+    expect(await visitors.zoe.page.getByText('models', { exact: true }).count()).toBe(0)
   })
 
   test('experiments move from the table by those who may take them; others read why not', async () => {

@@ -19,7 +19,8 @@ import { bytes, minute } from '../time.ts'
 type Named = Required<ArtifactReference>
 type File = { version: ArtifactVersion; file: ArtifactFileInfo }
 
-const pageMax = 1000
+const versionsPerPage = 500
+const filesPerPage = 1000
 const filesAtOnce = 8
 
 /** With the caller's default team where none is named. */
@@ -85,7 +86,7 @@ export async function listVersions(context: Context, names: readonly Named[]): P
         team,
         project,
         collection,
-        limit: pageMax,
+        limit: versionsPerPage,
         ...(cursor === undefined ? {} : { cursor }),
       })
       rows.push(...page.items)
@@ -165,7 +166,7 @@ async function filesOf(context: Context, named: Named): Promise<File[]> {
   const found: File[] = []
   let cursor: string | undefined
   do {
-    const ref = { team, project, collection, version: version.version, limit: pageMax }
+    const ref = { team, project, collection, version: version.version, limit: filesPerPage }
     const page = await client.artifacts.files({ ...ref, ...(cursor === undefined ? {} : { cursor }) })
     found.push(...page.items.map((file) => ({ version, file })))
     cursor = page.nextCursor ?? undefined
