@@ -8,6 +8,7 @@ import { checkDescription, checkMetadata, readTtl } from './creating.ts'
 import type { ArtifactsDeps } from './deps.ts'
 import type { News } from './news.ts'
 import type { Permission } from './permission.ts'
+import * as collectionStore from './collection-store.ts'
 import * as store from './store.ts'
 
 /** Absent leaves alone. */
@@ -31,14 +32,14 @@ export function createChanging(deps: ArtifactsDeps, { visible }: Permission, new
   async function addAliases(actor: Actor, id: string, aliases: string[]): Promise<StoredArtifact> {
     const wanted = aliases.map(checkAlias)
     return await edit(actor, id, { aliases: wanted }, (trx, { collection }) =>
-      store.giveAliases(trx, collection.id, id, wanted),
+      collectionStore.giveAliases(trx, collection.id, id, wanted),
     )
   }
 
   /** Takes aliases from a version; those that it does not have are left alone. */
   async function deleteAliases(actor: Actor, id: string, aliases: string[]): Promise<StoredArtifact> {
     return await edit(actor, id, { withoutAliases: aliases }, (trx, { collection }) =>
-      store.takeAliases(trx, collection.id, id, aliases),
+      collectionStore.takeAliases(trx, collection.id, id, aliases),
     )
   }
 
@@ -56,8 +57,8 @@ export function createChanging(deps: ArtifactsDeps, { visible }: Permission, new
       await store.changeArtifact(trx, id, { ...row, tags: [...new Set([...kept, ...added])] })
       if (aliases === undefined) return
       const dropped = artifact.aliases.filter((alias) => !aliases.includes(alias))
-      await store.takeAliases(trx, artifact.collection.id, id, dropped)
-      await store.giveAliases(trx, artifact.collection.id, id, aliases)
+      await collectionStore.takeAliases(trx, artifact.collection.id, id, dropped)
+      await collectionStore.giveAliases(trx, artifact.collection.id, id, aliases)
     })
   }
 
@@ -70,7 +71,7 @@ export function createChanging(deps: ArtifactsDeps, { visible }: Permission, new
     const artifact = await access.allowed(actor, 'artifact:edit', visible(actor, id))
     const { projectId, teamId } = artifact.collection
     await db.transaction().execute(async (trx) => {
-      await store.lockCollection(trx, artifact.collection, clock.now())
+      await collectionStore.lockCollection(trx, artifact.collection, clock.now())
       // Read again under the lock: what two people change at once both stays.
       const before = (await store.findArtifact(trx, id))!
       await write(trx, before)

@@ -23,6 +23,7 @@ import {
 import type { News } from './news.ts'
 import type { Permission } from './permission.ts'
 import { contentPrefix, manifestPrefix } from './receiving.ts'
+import * as collectionStore from './collection-store.ts'
 import * as store from './store.ts'
 import * as strays from './stray-store.ts'
 import type { Straying } from './straying.ts'
@@ -182,7 +183,7 @@ export function createCommitting(
     const { collection } = artifact
     return await db.transaction().execute(async (trx) => {
       // The collection first, as everywhere, or two transactions could wait for each other.
-      await store.lockCollection(trx, collection, clock.now())
+      await collectionStore.lockCollection(trx, collection, clock.now())
       const isPending = (await store.lockArtifact(trx, artifact.id))?.state === 'pending'
       const isOutrun =
         isGrowing(artifact) && (await store.newestVersion(trx, collection.id))?.id !== before?.id
@@ -210,7 +211,7 @@ export function createCommitting(
         },
       )
       const { wantedAliases } = (await store.findArtifact(trx, artifact.id))!
-      await store.giveAliases(trx, collection.id, artifact.id, [newestAlias, ...wantedAliases])
+      await collectionStore.giveAliases(trx, collection.id, artifact.id, [newestAlias, ...wantedAliases])
       await record(trx, actor, 'artifact:create', {
         teamId: artifact.teamId,
         kind: 'artifact',

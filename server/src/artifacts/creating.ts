@@ -28,6 +28,7 @@ import type { ArtifactsDeps } from './deps.ts'
 import { checkPath } from './manifest.ts'
 import type { News } from './news.ts'
 import type { Permission } from './permission.ts'
+import * as collectionStore from './collection-store.ts'
 import * as store from './store.ts'
 
 export type NewArtifact = {
@@ -117,7 +118,7 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
     const id = await db.transaction().execute(async (trx) => {
       const projectId =
         place.projectId ?? (await teams.ensureProject(trx, actor, place.team, input.project)).project.id
-      const collection = await store.lockCollection(
+      const collection = await collectionStore.lockCollection(
         trx,
         { id: newId(), projectId, name: wanted.collection, type: wanted.type },
         clock.now(),
@@ -138,9 +139,10 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
         })
       }
       const named = { projectId, collectionId: collection.id }
-      if (wanted.clientId) await store.rememberClientId(trx, wanted.clientId, { ...named, artifactId })
+      if (wanted.clientId)
+        await collectionStore.rememberClientId(trx, wanted.clientId, { ...named, artifactId })
       if (wanted.collectionClientId) {
-        await store.rememberClientId(trx, wanted.collectionClientId, { ...named, artifactId: null })
+        await collectionStore.rememberClientId(trx, wanted.collectionClientId, { ...named, artifactId: null })
       }
       return artifactId
     })
@@ -179,7 +181,7 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
     wanted: Checked,
   ): Promise<string | undefined> {
     if (wanted.clientId) {
-      const [named] = await store.findByClientId(trx, wanted.clientId, collection.projectId)
+      const [named] = await collectionStore.findByClientId(trx, wanted.clientId, collection.projectId)
       if (named?.artifactId) {
         await store.touch(trx, [named.artifactId], clock.now())
         return named.artifactId
@@ -204,7 +206,7 @@ export function createCreating(deps: ArtifactsDeps, { writable, visible }: Permi
           : await store.newestVersion(trx, collection.id, { contentDigest: wanted.digest })
     if (!same) return undefined
     const aliases = wanted.wantedAliases.filter((alias) => alias !== newestAlias || same === newest)
-    await store.giveAliases(trx, collection.id, same.id, aliases)
+    await collectionStore.giveAliases(trx, collection.id, same.id, aliases)
     const tags = [...new Set([...same.tags, ...wanted.tags])]
     if (tags.length > same.tags.length) await store.changeArtifact(trx, same.id, { tags })
     await news.tellOfChange(trx, actor, same, (await store.findArtifact(trx, same.id))!)

@@ -13,6 +13,8 @@ import * as contents from './content-store.ts'
 import type { ArtifactsDeps } from './deps.ts'
 import type { Permission } from './permission.ts'
 import * as expiry from './expiry-store.ts'
+import * as collectionStore from './collection-store.ts'
+import * as linkStore from './link-store.ts'
 import * as store from './store.ts'
 import * as strays from './stray-store.ts'
 import type { Straying } from './straying.ts'
@@ -57,7 +59,7 @@ export function createDeleting(
     const artifact = await access.allowed(actor, 'artifact:delete', visible(actor, id))
     const { collection, teamId } = artifact
     await forget(collection.projectId, async (trx) => {
-      await store.lockCollection(trx, collection, clock.now())
+      await collectionStore.lockCollection(trx, collection, clock.now())
       const now = await store.findArtifact(trx, id)
       if (!now || now.state === 'deleted') return []
       const refusal = await refusalOf(trx, [now], options.withAliases)
@@ -82,7 +84,7 @@ export function createDeleting(
     await forget(
       collection.projectId,
       async (trx) => {
-        await store.lockCollection(trx, collection, clock.now())
+        await collectionStore.lockCollection(trx, collection, clock.now())
         const ids = await store.lockVersions(trx, collection.id)
         if (collection.kind === 'sequence')
           await tellOwners(trx, actor, collection, await store.findArtifacts(trx, ids))
@@ -94,7 +96,7 @@ export function createDeleting(
         })
         return ids
       },
-      (trx) => store.deleteCollection(trx, collection.id),
+      (trx) => collectionStore.deleteCollection(trx, collection.id),
     )
     changed(collection)
   }
@@ -203,7 +205,7 @@ export function createDeleting(
   ): Promise<GridError | undefined> {
     if (withAliases) return undefined
     for (const artifact of artifacts) {
-      const memberships = await store.listMemberships(trx, artifact)
+      const memberships = await linkStore.listMemberships(trx, artifact)
       const aliases = memberships.flatMap((membership) => membership.aliases)
       if (aliases.length > 0) {
         return new GridError(
@@ -221,7 +223,7 @@ export function createDeleting(
     const leaving = await store.findArtifact(trx, leavingId)
     if (!leaving?.aliases.includes('latest')) return
     const next = await store.newestVersion(trx, collectionId, { before: leaving.versionIndex ?? 0 })
-    if (next) await store.giveAliases(trx, collectionId, next.id, ['latest'])
+    if (next) await collectionStore.giveAliases(trx, collectionId, next.id, ['latest'])
   }
 
   /** Buries what `choose` names and clears its content, in one transaction; then removes files. */
@@ -268,7 +270,7 @@ export function createDeleting(
     for (const artifact of expired) {
       const { collection } = artifact
       await forget(collection.projectId, async (trx) => {
-        await store.lockCollection(trx, collection, clock.now())
+        await collectionStore.lockCollection(trx, collection, clock.now())
         if ((await store.lockArtifact(trx, artifact.id))?.state !== 'committed') return []
         await moveNewest(trx, collection.id, artifact.id)
         return [artifact.id]

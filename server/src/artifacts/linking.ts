@@ -19,6 +19,8 @@ import type { ArtifactsDeps } from './deps.ts'
 import type { News } from './news.ts'
 import type { Permission } from './permission.ts'
 import * as registryStore from './registry-store.ts'
+import * as collectionStore from './collection-store.ts'
+import * as linkStore from './link-store.ts'
 import * as store from './store.ts'
 
 /** Absent leaves alone. */
@@ -66,7 +68,7 @@ export function createLinking(
     const { collection, index } = await db.transaction().execute(async (trx) => {
       const projectId =
         place.projectId ?? (await teams.ensureProject(trx, actor, place.team, target.project)).project.id
-      const collection = await store.lockCollection(
+      const collection = await collectionStore.lockCollection(
         trx,
         { id: newId(), projectId, name, type: artifact.collection.type, kind: 'portfolio' },
         clock.now(),
@@ -75,13 +77,13 @@ export function createLinking(
       if (collection.type !== artifact.collection.type) throw otherType(collection, artifact)
       const locked = await store.lockArtifact(trx, artifact.id)
       if (locked?.state === 'deleted' || locked === undefined) throw new GridError('not_found')
-      const index = await store.insertLink(trx, {
+      const index = await linkStore.insertLink(trx, {
         collectionId: collection.id,
         artifactId: artifact.id,
         linkedBy: actor.attributedTo?.userId ?? actor.userId,
         now: clock.now(),
       })
-      await store.giveAliases(trx, collection.id, artifact.id, [newestAlias, ...aliases])
+      await collectionStore.giveAliases(trx, collection.id, artifact.id, [newestAlias, ...aliases])
       await record(trx, actor, 'artifact:create', {
         teamId: place.team.id,
         kind: 'artifact',
@@ -101,7 +103,7 @@ export function createLinking(
     })
     news.committed()
     const linked = (await store.findArtifact(db, artifact.id))!
-    const made = await store.findMembership(db, collection, { index })
+    const made = await linkStore.findMembership(db, collection, { index })
     // A version that is still being saved is shown in the collection once it is committed.
     return (
       made ?? {
@@ -150,13 +152,13 @@ export function createLinking(
     if (collection.kind !== 'portfolio') throw notOfLinks(collection)
     const guard = await access.allowed(actor, 'artifact:edit', guardOf(actor, collection))
     const gone = await db.transaction().execute(async (trx) => {
-      await store.lockCollection(trx, collection, clock.now())
-      const gone = await store.deleteLink(trx, collection.id, artifactId)
+      await collectionStore.lockCollection(trx, collection, clock.now())
+      const gone = await linkStore.deleteLink(trx, collection.id, artifactId)
       if (gone) {
-        const [newest] = await store.linkRows(trx, collection.id)
-        const hasNewest = (await store.listAliases(trx, collection.id)).includes(newestAlias)
+        const [newest] = await linkStore.linkRows(trx, collection.id)
+        const hasNewest = (await collectionStore.listAliases(trx, collection.id)).includes(newestAlias)
         if (newest && !hasNewest)
-          await store.giveAliases(trx, collection.id, newest.artifact.id, [newestAlias])
+          await collectionStore.giveAliases(trx, collection.id, newest.artifact.id, [newestAlias])
         await record(trx, actor, 'artifact:edit', {
           teamId: guard.teamId,
           kind: 'artifact',
@@ -187,15 +189,19 @@ export function createLinking(
       throw new GridError('invalid', `${collection.name} holds links, so its type is that of the versions.`)
     }
     await db.transaction().execute(async (trx) => {
-      const now = await store.lockCollection(trx, collection, clock.now())
+      const now = await collectionStore.lockCollection(trx, collection, clock.now())
       const tags = now.tags.filter((tag) => !change.tagsToDelete?.includes(tag))
       const wanted = [...new Set([...tags, ...added])]
       if (wanted.length > tagsMax) throw new GridError('invalid', `A collection has at most ${tagsMax} tags.`)
-      if (name !== undefined && name !== now.name && (await store.findCollection(trx, now.projectId, name))) {
+      if (
+        name !== undefined &&
+        name !== now.name &&
+        (await collectionStore.findCollection(trx, now.projectId, name))
+      ) {
         throw new GridError('conflict', `There is a collection ${name} in ${now.projectName} already.`)
       }
       if (type !== undefined && type !== now.type) await moveLinks(trx, now, type)
-      await store.changeCollection(
+      await collectionStore.changeCollection(
         trx,
         collection.id,
         {
@@ -225,12 +231,12 @@ export function createLinking(
     })
     events.publish({ type: 'project.changed', teamId: collection.teamId, projectId: collection.projectId })
     news.committed()
-    return (await store.findCollectionById(db, collection.id))!
+    return (await collectionStore.findCollectionById(db, collection.id))!
   }
 
   /** A collection of links holds one type, so those that lead here alone follow; others keep the type as it is. */
   async function moveLinks(trx: store.Db, { id, name }: StoredCollection, type: string): Promise<void> {
-    for (const linked of await store.collectionsLinking(trx, id)) {
+    for (const linked of await collectionStore.collectionsLinking(trx, id)) {
       if (linked.hasOthers) {
         throw new GridError(
           'conflict',
@@ -238,7 +244,7 @@ export function createLinking(
           { hint: 'Unlink it there first.' },
         )
       }
-      await store.changeCollection(trx, linked.id, { type }, clock.now())
+      await collectionStore.changeCollection(trx, linked.id, { type }, clock.now())
     }
   }
 
@@ -252,8 +258,8 @@ export function createLinking(
     const guard = await access.allowed(actor, 'artifact:edit', guardOf(actor, collection))
     const added = (change.add ?? []).map(checkAlias)
     await db.transaction().execute(async (trx) => {
-      await store.lockCollection(trx, collection, clock.now())
-      const links = await store.linkRows(trx, collection.id, (query) =>
+      await collectionStore.lockCollection(trx, collection, clock.now())
+      const links = await linkStore.linkRows(trx, collection.id, (query) =>
         query.where('l.artifact_id', '=', artifactId),
       )
       if (links.length === 0) {
@@ -262,8 +268,8 @@ export function createLinking(
           `The artifact is not in ${collection.name}, so it has no aliases there`,
         )
       }
-      await store.takeAliases(trx, collection.id, artifactId, change.remove ?? [])
-      await store.giveAliases(trx, collection.id, artifactId, added)
+      await collectionStore.takeAliases(trx, collection.id, artifactId, change.remove ?? [])
+      await collectionStore.giveAliases(trx, collection.id, artifactId, added)
       await record(trx, actor, 'artifact:edit', {
         teamId: guard.teamId,
         kind: 'artifact',

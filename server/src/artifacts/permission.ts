@@ -4,6 +4,7 @@ import type { Actor, Guarded } from '../actor.ts'
 import type { StoredArtifact, StoredCollection } from './artifact.ts'
 import type { ArtifactsDeps } from './deps.ts'
 import * as registries from './registry-store.ts'
+import * as linkStore from './link-store.ts'
 import * as store from './store.ts'
 
 export type Permission = ReturnType<typeof createPermission>
@@ -65,7 +66,7 @@ export function createPermission({ db, access }: Pick<ArtifactsDeps, 'db' | 'acc
   /** A registry that the actor may read and that links to the version: being linked there shows it. */
   async function registryWith(actor: Actor, artifact: StoredArtifact): Promise<Guarded | undefined> {
     if (artifact.linkCount === 0 || artifact.state !== 'committed' || actor.scope !== 'user') return undefined
-    for (const { collection } of (await store.listMemberships(db, artifact)).slice(1)) {
+    for (const { collection } of (await linkStore.listMemberships(db, artifact)).slice(1)) {
       if (!collection.inRegistry) continue
       const guard = await guardOf(actor, collection)
       if (await access.permits(actor, 'artifact:read', guard)) return guard

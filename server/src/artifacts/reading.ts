@@ -19,6 +19,8 @@ import type { ArtifactsDeps } from './deps.ts'
 import { contentOf, type Entry } from './manifest.ts'
 import type { Permission } from './permission.ts'
 import type { Registries } from './registries.ts'
+import * as collectionStore from './collection-store.ts'
+import * as linkStore from './link-store.ts'
 import * as store from './store.ts'
 
 /** A project that the actor has been proven to read. */
@@ -53,7 +55,7 @@ export function createReading(
     actor: Actor,
     clientId: string,
   ): Promise<{ collectionId: string; artifact: StoredArtifact | undefined } | undefined> {
-    for (const named of await store.findByClientId(db, clientId)) {
+    for (const named of await collectionStore.findByClientId(db, clientId)) {
       if (named.artifactId !== null) {
         const artifact = await findById(actor, named.artifactId)
         if (artifact) return { collectionId: named.collectionId, artifact }
@@ -72,12 +74,12 @@ export function createReading(
     name: string,
     type?: string,
   ): Promise<StoredCollection | undefined> {
-    const found = await seenCollection(actor, await store.findCollection(db, project.id, name))
+    const found = await seenCollection(actor, await collectionStore.findCollection(db, project.id, name))
     return type === undefined || found?.type === type ? found : undefined
   }
 
   async function findCollectionById(actor: Actor, id: string): Promise<StoredCollection | undefined> {
-    return seenCollection(actor, await store.findCollectionById(db, id))
+    return seenCollection(actor, await collectionStore.findCollectionById(db, id))
   }
 
   async function seenCollection(actor: Actor, found: StoredCollection | undefined) {
@@ -88,12 +90,12 @@ export function createReading(
   async function listCollections(
     actor: Actor,
     project: Project,
-    page: store.CollectionPage = {},
+    page: collectionStore.CollectionPage = {},
   ): Promise<StoredCollection[]> {
-    const [any] = await store.listCollections(db, [project.id], { limit: 1 })
+    const [any] = await collectionStore.listCollections(db, [project.id], { limit: 1 })
     // All collections of a project have the same guard but for their names.
     if (!(await seenCollection(actor, any))) return []
-    return store.listCollections(db, [project.id], page)
+    return collectionStore.listCollections(db, [project.id], page)
   }
 
   /** `name:v3`, `name:alias`, or `name` for the newest. */
@@ -104,7 +106,7 @@ export function createReading(
   ): Promise<Membership | undefined> {
     const { collection, version } = readVersionName(name)
     const found = await findCollection(actor, project, collection)
-    return found && seenMembership(actor, await store.findMembership(db, found, version))
+    return found && seenMembership(actor, await linkStore.findMembership(db, found, version))
   }
 
   async function findByName(
@@ -121,7 +123,7 @@ export function createReading(
     collection: StoredCollection,
     version: string,
   ): Promise<Membership | undefined> {
-    return seenMembership(actor, await store.findMembership(db, collection, readVersionRef(version)))
+    return seenMembership(actor, await linkStore.findMembership(db, collection, readVersionRef(version)))
   }
 
   async function seenMembership(actor: Actor, found: Membership | undefined) {
@@ -131,7 +133,7 @@ export function createReading(
   /** Where a version is, as far as the actor may know: its own collection, then where it is linked to. */
   async function listMemberships(actor: Actor, artifact: StoredArtifact): Promise<Membership[]> {
     const found: Membership[] = []
-    for (const [at, membership] of (await store.listMemberships(db, artifact)).entries()) {
+    for (const [at, membership] of (await linkStore.listMemberships(db, artifact)).entries()) {
       if (at === 0 || (await seenCollection(actor, membership.collection))) found.push(membership)
     }
     return found
@@ -149,7 +151,7 @@ export function createReading(
   ): Promise<{ memberships: Membership[]; total: number }> {
     if (!(await seenCollection(actor, collection))) return { memberships: [], total: 0 }
     if (collection.kind === 'portfolio') {
-      const { memberships, total } = await store.listLinks(
+      const { memberships, total } = await linkStore.listLinks(
         db,
         { collectionId: collection.id },
         { offset: page.offset ?? 0, limit: page.limit, versions: page.filter, order: page.order },
@@ -165,7 +167,7 @@ export function createReading(
 
   /** Every alias given in a collection, sorted. */
   async function listAliases(actor: Actor, collection: StoredCollection): Promise<string[]> {
-    return (await seenCollection(actor, collection)) ? store.listAliases(db, collection.id) : []
+    return (await seenCollection(actor, collection)) ? collectionStore.listAliases(db, collection.id) : []
   }
 
   /**
@@ -322,7 +324,7 @@ export function createReading(
     if (!collection) return []
     if (collection.kind === 'sequence') return [{ projectId: project.id, collectionId: collection.id }]
     // What a link leads to is stored with its own project, which may be any.
-    const projectIds = await store.projectsLinkedIn(db, collection.id)
+    const projectIds = await collectionStore.projectsLinkedIn(db, collection.id)
     return projectIds.map((projectId) => ({ projectId, collectionId: collection.id }))
   }
 

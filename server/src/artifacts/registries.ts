@@ -14,7 +14,9 @@ import { type Filter, type Order, readOrder } from './filters.ts'
 import type { Permission } from './permission.ts'
 import * as registryStore from './registry-store.ts'
 import type { RegistryMember, RegistryRole, StoredRegistry } from './registry-store.ts'
-import * as store from './store.ts'
+import * as collectionStore from './collection-store.ts'
+import * as linkStore from './link-store.ts'
+import type * as store from './store.ts'
 
 export type Registries = ReturnType<typeof createRegistries>
 export type { RegistryMember, RegistryRole, StoredRegistry } from './registry-store.ts'
@@ -122,7 +124,7 @@ export function createRegistries(
     page: { registries?: Filter; collections?: Filter; order?: Order; offset: number; limit: number },
   ): Promise<{ collections: StoredCollection[]; total: number }> {
     const ids = (await listRegistries(actor, { filter: page.registries })).map(({ id }) => id)
-    const all = await store.listCollections(db, ids, {
+    const all = await collectionStore.listCollections(db, ids, {
       filter: page.collections,
       order: page.order,
       kinds: ['portfolio'],
@@ -143,7 +145,7 @@ export function createRegistries(
     },
   ): Promise<{ memberships: Membership[]; total: number }> {
     const projectIds = (await listRegistries(actor, { filter: page.registries })).map(({ id }) => id)
-    const { memberships, total } = await store.listLinks(db, { projectIds }, page)
+    const { memberships, total } = await linkStore.listLinks(db, { projectIds }, page)
     const visible: Membership[] = []
     for (const each of memberships) if (await seen(actor, each.artifact)) visible.push(each)
     return { memberships: visible, total }

@@ -6,7 +6,7 @@ import type { Permission } from './permission.ts'
 import { type Registries, registryPrefix, type RegistryMember, type StoredRegistry } from './registries.ts'
 import { refusalOf, shownCollection } from './showing.ts'
 import * as registryStore from './registry-store.ts'
-import * as store from './store.ts'
+import * as collectionStore from './collection-store.ts'
 
 type Settings = { description?: string; audience?: Registry['audience']; types?: string[] }
 
@@ -29,7 +29,7 @@ export function createShowingRegistries(
     const ids = found.map(({ id }) => id)
     const [roles, collections, members] = await Promise.all([
       registryRoles(actor, ids),
-      store.listCollections(db, ids, { kinds: ['portfolio'] }),
+      collectionStore.listCollections(db, ids, { kinds: ['portfolio'] }),
       registryStore.countMembers(db, ids),
     ])
     return found.map((registry) => ({
@@ -58,8 +58,8 @@ export function createShowingRegistries(
 
   async function details(actor: Actor, registry: StoredRegistry): Promise<RegistryDetails> {
     const [summary] = await shown(actor, [registry])
-    const collections = await store.listCollections(db, [registry.id], { kinds: ['portfolio'] })
-    const counts = await store.countVersions(
+    const collections = await collectionStore.listCollections(db, [registry.id], { kinds: ['portfolio'] })
+    const counts = await collectionStore.countVersions(
       db,
       collections.map(({ id }) => id),
     )

@@ -19,7 +19,8 @@ import type { Linking } from './linking.ts'
 import type { Permission } from './permission.ts'
 import { contentOf } from './manifest.ts'
 import type { ArtifactFile, Reading } from './reading.ts'
-import * as store from './store.ts'
+import * as collectionStore from './collection-store.ts'
+import type * as store from './store.ts'
 import { keptSeconds } from './time-to-live.ts'
 
 export type CollectionRef = { team: string; project: string; collection: string }
@@ -62,7 +63,7 @@ export function createShowing(
     ref: { team: string; project: string },
   ): Promise<ArtifactCollectionInfo[]> {
     const collections = await reading.listCollections(actor, await projectOf(actor, ref))
-    const counts = await store.countVersions(
+    const counts = await collectionStore.countVersions(
       db,
       collections.map(({ id }) => id),
     )
@@ -70,7 +71,7 @@ export function createShowing(
   }
 
   async function showCollection(collection: StoredCollection): Promise<ArtifactCollectionInfo> {
-    const counts = await store.countVersions(db, [collection.id])
+    const counts = await collectionStore.countVersions(db, [collection.id])
     return shownCollection(collection, counts.get(collection.id))
   }
 
@@ -310,7 +311,7 @@ export function experimentName(experiment: StoredExperiment): ExperimentName {
 
 export function shownCollection(
   collection: StoredCollection,
-  count: store.VersionCount | undefined,
+  count: collectionStore.VersionCount | undefined,
 ): ArtifactCollectionInfo {
   return {
     id: collection.id,
