@@ -15,7 +15,6 @@ import { saveArtifact } from '../support/artifacts.ts'
 import { part } from '../support/parts.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { builtWebApp, dropFolder, expectRefused, signIn, visitor, type Visitor } from './pages.ts'
-import { builtWebApp, expectRefused, signIn, visitor, type Visitor } from './pages.ts'
 
 const chromium = await part('chromium', chromiumPath)
 const web = await part('the built web app', builtWebApp)
