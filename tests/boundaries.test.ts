@@ -33,7 +33,7 @@ const mayImport: Record<string, string[]> = {
   'server/src/alerts/': [...slice, artifacts, experiments, teams],
   'server/src/artifacts/': [...slice, experiments, teams],
   'server/src/sweeps/': [...slice, experiments, teams],
-  'server/src/exports/': [...slice, experiments, teams],
+  'server/src/exports/': [...slice, datastores, experiments, teams],
   'server/src/runs/': [...slice, usage, compute, datastores, experiments, teams],
   'server/src/compute/': [...slice, node, teams],
   'server/src/experiments/': [...slice, teams],

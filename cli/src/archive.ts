@@ -55,7 +55,7 @@ export async function* pack(folder: string): AsyncGenerator<Uint8Array> {
   yield new Uint8Array(2 * tarBlock)
 }
 
-const sections = /^(tables|history|system|console|blobs)\//
+const sections = /^(tables|history|system|console|blobs|contents)\//
 
 function placeOf(name: string): number {
   if (name === 'teamgrid-export.json') return 0

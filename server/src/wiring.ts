@@ -167,7 +167,7 @@ export async function wire(engines: Engines, options: WiringOptions) {
     scratch: options.scratch ?? join(tmpdir(), `teamgrid-scratch-${process.pid}`),
     log: options.log,
   })
-  const exports = createExports({ db, access, teams, experiments, metrics, blobs, events, clock })
+  const exports = createExports({ db, access, teams, experiments, datastores, metrics, blobs, events, clock })
   const reports = createReports({
     db,
     access,

@@ -1,3 +1,4 @@
+import { createAdopting } from './adopting.ts'
 import { createChanging } from './changing.ts'
 import type { Actor } from '../actor.ts'
 import { createClearing } from './clearing.ts'
@@ -8,6 +9,7 @@ import { createReading } from './reading.ts'
 import { createUploads } from './uploads.ts'
 import { createUses } from './uses.ts'
 
+export type { Adoption } from './adopting.ts'
 export type { Mountable, Pinning, UseBy } from './uses.ts'
 
 export type Datastores = ReturnType<typeof createDatastores>
@@ -39,5 +41,6 @@ export function createDatastores(deps: DatastoresDeps) {
       await clearing.clear()
       await imports.clearImports()
     },
+    ...createAdopting(deps),
   }
 }

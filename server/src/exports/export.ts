@@ -29,6 +29,7 @@ Made by Teamgrid. Give it back to an empty server with: teamgrid admin import FO
 - system/*.parquet  what its machine measured
 - console/*.jsonl   what it printed
 - blobs/            files and artifacts, by the keys that the tables name
+- contents/         files of datastores, by their SHA-256
 - manifest.json     how much there should be; written last
 `
 
@@ -39,6 +40,8 @@ export type ExportedExperiment = {
   system: number
   console: number
 }
+
+type ExportedContent = { sha256: string; size: number; key: string; start: number; damaged: boolean }
 
 export function createExport({ db, access, teams, experiments, metrics, blobs, clock }: ExportsDeps) {
   /**
@@ -79,7 +82,7 @@ export function createExport({ db, access, teams, experiments, metrics, blobs, c
       yield* text('teamgrid-export.json', JSON.stringify(header))
       yield* text('README.md', readMe)
       for (const name of Object.keys(counts)) yield* file(`tables/${name}.jsonl`, join(folder, name))
-      const written = { experiments: 0, lines: 0, console: 0, blobs: 0 }
+      const written = { experiments: 0, lines: 0, console: 0, blobs: 0, contents: 0 }
       for await (const line of linesOf(join(folder, '-experiments'))) {
         const experiment = JSON.parse(line) as ExportedExperiment
         written.experiments += 1
@@ -118,6 +121,18 @@ export function createExport({ db, access, teams, experiments, metrics, blobs, c
         yield new Uint8Array(tarPadding(found.sizeBytes))
         written.blobs += 1
       }
+      for await (const line of linesOf(join(folder, '-contents'))) {
+        const content = JSON.parse(line) as ExportedContent
+        if (content.damaged || !(await blobs.stat(content.key))) {
+          missing.push(`contents/${content.sha256}`)
+          continue
+        }
+        yield tarHeader(`contents/${content.sha256}`, content.size)
+        if (content.size > 0)
+          yield* await blobs.get(content.key, { start: content.start, end: content.start + content.size - 1 })
+        yield new Uint8Array(tarPadding(content.size))
+        written.contents += 1
+      }
       yield* text('manifest.json', JSON.stringify({ tables: counts, ...written, missing }))
       yield new Uint8Array(2 * tarBlock)
     } finally {
@@ -145,6 +160,13 @@ export function createExport({ db, access, teams, experiments, metrics, blobs, c
           ([name, column]) => sql`select t.${sql.ref(column)} as row from ${sql.table(name)} t
             where ${tables.find((table) => table.name === name)!.where(scope)} and t.${sql.ref(column)} is not null`,
         )
+        const versions = tables.find(({ name }) => name === 'datastore_entries')!
+        const contents = sql`select jsonb_build_object('sha256', c.sha256_hex, 'size', c.size_bytes, 'key', c.blob_key,
+            'start', c.start_byte, 'damaged', c.damaged_at is not null)::text as row
+          from datastore_contents c where c.sha256_hex in (
+            select t.sha256_hex from datastore_entries t where ${versions.where(scope)})
+          order by c.blob_key, c.start_byte`
+        await spool(trx, join(folder, '-contents'), contents)
         await spool(trx, join(folder, '-blobs'), sql`${sql.join(keys, sql` union `)} order by 1`)
       })
     return counts
@@ -174,10 +196,17 @@ export function createExport({ db, access, teams, experiments, metrics, blobs, c
 
 function rowsOf(table: ExportTable, scope: Scope): RawBuilder<unknown> {
   const loose = Object.entries(looseColumns[table.name] ?? {}).map(
-    ([column, inside]) => sql` || jsonb_build_object(${sql.lit(column)},
-      case when t.${sql.ref(column)} in (${inside(scope)}) then t.${sql.ref(column)} end)`,
+    ([column, inside]) =>
+      [
+        column,
+        sql`case when t.${sql.ref(column)} in (${inside(scope)}) then t.${sql.ref(column)} end`,
+      ] as const,
   )
-  const row = sql`(to_jsonb(t)${sql.join(loose, sql``)}${table.without ? sql` - ${sql.lit(table.without[0]!)}` : sql``})::text`
+  const others = [...loose, ...Object.entries(table.shown?.(scope) ?? {})].map(
+    ([column, value]) => sql` || jsonb_build_object(${sql.lit(column)}, ${value})`,
+  )
+  const without = (table.without ?? []).map((column) => sql` - ${sql.lit(column)}`)
+  const row = sql`(to_jsonb(t)${sql.join(others, sql``)}${sql.join(without, sql``)})::text`
   return sql`select ${row} as row from ${sql.table(table.name)} t where ${table.where(scope)} order by ${sql.raw(table.order)}`
 }
 
@@ -214,13 +243,13 @@ async function spool(trx: Db, path: string, query: RawBuilder<unknown>): Promise
   return count
 }
 
-function put(out: NodeJS.WritableStream, chunk: string): Promise<void> {
+export function put(out: NodeJS.WritableStream, chunk: string): Promise<void> {
   return new Promise((resolve, reject) => {
     out.write(chunk, (error) => (error ? reject(error) : resolve()))
   })
 }
 
-function end(out: NodeJS.WritableStream): Promise<void> {
+export function end(out: NodeJS.WritableStream): Promise<void> {
   return new Promise((resolve, reject) => {
     out.once('error', reject)
     out.end(resolve)

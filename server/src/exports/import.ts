@@ -3,7 +3,7 @@
  * there is ever written over, and no row may belong to anybody but the team it brings. Bytes and lines are stored as they
  * come; rows follow in one transaction at the end, so that a broken import leaves nothing.
  */
-import { createWriteStream } from 'node:fs'
+import { createWriteStream, type WriteStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,10 +15,11 @@ import { z } from 'zod'
 import { record } from '../activity.ts'
 import type { Actor } from '../actor.ts'
 import type { Database } from '../stores/postgres/schema.ts'
-import { exportVersion, linesOf } from './export.ts'
+import type { Adoption } from '../datastores/service.ts'
+import { end, exportVersion, linesOf, put } from './export.ts'
 import { readHistoryFile } from './history-file.ts'
 import type { ExportsDeps } from './service.ts'
-import { tables } from './tables.ts'
+import { blobColumns, digestColumns, type ExportTable, type Scope, tables } from './tables.ts'
 
 type Db = Kysely<Database>
 
@@ -31,6 +32,9 @@ const Header = z.object({ format: z.literal('teamgrid-export'), version: z.numbe
 const Manifest = z.object({
   tables: z.record(z.string(), z.number()),
   blobs: z.number(),
+  // Exports of before had datastores listed and no more.
+  contents: z.number().default(0),
+  missing: z.array(z.string()).default([]),
   lines: z.number(),
   console: z.number(),
 })
@@ -67,11 +71,24 @@ type Progress = {
   tables: Set<string>
   lines: number
   console: number
+  contents: number
+  adoption: Adoption
+  /** What came, for the database to compare: `key sha256` of blobs, SHA-256 of contents, a line each. */
+  came: { blobs: WriteStream; contents: WriteStream }
   manifest?: z.infer<typeof Manifest>
   hasHeader: boolean
 }
 
-export function createImport({ db, access, teams, experiments, metrics, blobs, events }: ExportsDeps) {
+export function createImport({
+  db,
+  access,
+  teams,
+  experiments,
+  datastores,
+  metrics,
+  blobs,
+  events,
+}: ExportsDeps) {
   /** @throws GridError invalid for what is no export; conflict for what is here already. Nothing has changed then. */
   async function importTeam(actor: Actor, source: AsyncIterable<Uint8Array>): Promise<Imported> {
     await access.proveInOrganisation(actor, 'org:users')
@@ -84,16 +101,25 @@ export function createImport({ db, access, teams, experiments, metrics, blobs, e
       tables: new Set(),
       lines: 0,
       console: 0,
+      contents: 0,
+      adoption: datastores.beginAdoption(),
+      came: {
+        blobs: createWriteStream(join(folder, '-blobs')),
+        contents: createWriteStream(join(folder, '-contents')),
+      },
       hasHeader: false,
     }
     try {
       for await (const entry of readTar(source)) await take(progress, entry)
+      await progress.adoption.flush()
+      await Promise.all(Object.values(progress.came).map(end))
       const { manifest } = progress
       if (!manifest) throw new GridError('invalid', 'This export is not whole: its manifest is missing')
       if (
         manifest.lines !== progress.lines ||
         manifest.console !== progress.console ||
-        manifest.blobs !== progress.blobKeys.length
+        manifest.blobs !== progress.blobKeys.length ||
+        manifest.contents !== progress.contents
       )
         throw new GridError('invalid', 'This export is not whole: there is less in it than it says')
       const { team, people, projectIds } = await putRows(actor, progress, manifest)
@@ -133,6 +159,7 @@ export function createImport({ db, access, teams, experiments, metrics, blobs, e
     else if (section === 'history' || section === 'system') await takeLines(progress, entry, section, rest)
     else if (section === 'console') await takeConsole(progress, entry, rest)
     else if (section === 'blobs') await takeBlob(progress, entry, rest)
+    else if (section === 'contents') await takeContent(progress, entry, rest)
     else throw new GridError('invalid', `"${name}" does not belong into an export`)
   }
 
@@ -185,10 +212,18 @@ export function createImport({ db, access, teams, experiments, metrics, blobs, e
   }
 
   async function takeBlob(progress: Progress, entry: TarEntry, key: string): Promise<void> {
-    if (!/^(files|artifacts)\//.test(key)) throw new GridError('invalid', `"${key}" is no file of an export`)
+    if (!/^(files|artifacts|datastores\/manifests)\//.test(key))
+      throw new GridError('invalid', `"${key}" is no file of an export`)
     if (await blobs.stat(key)) throw new GridError('conflict', 'A file of this export is here already')
     progress.blobKeys.push(key)
-    await blobs.put(key, Readable.from(entry.body), { sizeMaxBytes: entry.sizeBytes })
+    const { sha256Hex } = await blobs.put(key, Readable.from(entry.body), { sizeMaxBytes: entry.sizeBytes })
+    await put(progress.came.blobs, `${key} ${sha256Hex}\n`)
+  }
+
+  async function takeContent(progress: Progress, entry: TarEntry, sha256Hex: string): Promise<void> {
+    await progress.adoption.take(sha256Hex, entry.body, entry.sizeBytes)
+    await put(progress.came.contents, `${sha256Hex} ${sha256Hex}\n`)
+    progress.contents += 1
   }
 
   async function putRows(actor: Actor, progress: Progress, manifest: z.infer<typeof Manifest>) {
@@ -201,14 +236,15 @@ export function createImport({ db, access, teams, experiments, metrics, blobs, e
       if (team.kind === 'team') await teams.claimSlug(trx, team.slug)
       const scope = { teamId: team.id, withAudit: true }
       for (const table of tables) {
-        if (table.isListOnly || !progress.tables.has(table.name)) continue
-        const put = await putTable(trx, table.name, table.without ?? [], join(progress.folder, table.name))
+        if (!progress.tables.has(table.name) || isOfBefore(table, manifest)) continue
+        const rowCount = await putTable(trx, table, join(progress.folder, table.name))
         const { rows } = await sql<{ count: number }>`
           select count(*) as count from ${sql.table(table.name)} t where ${table.where(scope)}`.execute(trx)
         // A row that belongs to somebody else would not be found as the team's.
-        if (put !== rows[0]!.count || put !== manifest.tables[table.name])
+        if (rowCount !== rows[0]!.count || rowCount !== manifest.tables[table.name])
           throw new GridError('invalid', `Rows of ${table.name} in this export do not belong to its team`)
       }
+      await checkBytes(trx, progress, manifest, scope)
       await sql`delete from audit_queue q using audit_seals s
         where s.activity_id = q.activity_id and s.chain = ${team.id}`.execute(trx)
       const { rows: brought } = await sql<{ count: number }>`
@@ -225,6 +261,41 @@ export function createImport({ db, access, teams, experiments, metrics, blobs, e
       const projects = await trx.selectFrom('projects').select('id').where('team_id', '=', team.id).execute()
       return { team, people, projectIds: projects.map(({ id }) => id) }
     })
+  }
+
+  /** What the rows name came with them and is what they say; bytes of somebody else are not named. */
+  async function checkBytes(
+    trx: Db,
+    { folder }: Progress,
+    { missing }: z.infer<typeof Manifest>,
+    scope: Scope,
+  ): Promise<void> {
+    await loadPairs(trx, 'came_blobs', join(folder, '-blobs'))
+    await loadPairs(trx, 'came_contents', join(folder, '-contents'))
+    const here = (name: string) => tables.find((table) => table.name === name)!.where(scope)
+    for (const [name, column] of Object.entries(blobColumns)) {
+      const digest = digestColumns[name]
+      const { rows } = await sql<{ key: string; is_damaged: boolean }>`
+        select t.${sql.ref(column)} as key, c.key is not null as is_damaged
+        from ${sql.table(name)} t left join came_blobs c on c.key = t.${sql.ref(column)}
+        where ${here(name)} and t.${sql.ref(column)} is not null and
+          (c.key is null ${digest ? sql`or c.digest <> t.${sql.ref(digest)}` : sql``}) limit 1000`.execute(
+        trx,
+      )
+      for (const { key, is_damaged } of rows) {
+        if (is_damaged) throw new GridError('invalid', `The file ${key} of this export is damaged`)
+        if (!missing.includes(key) || (await blobs.stat(key)))
+          throw new GridError('invalid', `Rows of ${name} name ${key}, which this export does not hold`)
+      }
+    }
+    const { rows } = await sql<{ sha256_hex: string }>`
+      select t.sha256_hex from datastore_entries t left join came_contents c on c.key = t.sha256_hex
+      where ${here('datastore_entries')} and t.sha256_hex is not null and c.key is null limit 1000`.execute(
+      trx,
+    )
+    for (const { sha256_hex } of rows)
+      if (!missing.includes(`contents/${sha256_hex}`))
+        throw new GridError('invalid', `A datastore names ${sha256_hex}, which this export does not hold`)
   }
 
   async function onlyTeam(progress: Progress): Promise<z.infer<typeof Team>> {
@@ -255,8 +326,38 @@ export function createImport({ db, access, teams, experiments, metrics, blobs, e
   return { importTeam }
 }
 
+/** Exports of before listed datastores without their bytes, which makes no datastore. */
+function isOfBefore({ name }: ExportTable, manifest: z.infer<typeof Manifest>): boolean {
+  const isListed = name === 'datastores' || name === 'datastore_versions'
+  return isListed && manifest.tables['datastore_entries'] === undefined
+}
+
+/** Lines of `key digest` as a table of this transaction. */
+async function loadPairs(trx: Db, name: string, path: string): Promise<void> {
+  const table = sql.table(name)
+  await sql`create temporary table ${table} (key text primary key, digest text not null) on commit drop`.execute(
+    trx,
+  )
+  let keys: string[] = []
+  let digests: string[] = []
+  const flush = async () => {
+    await sql`insert into ${table} select * from unnest(${keys}::text[], ${digests}::text[])
+      on conflict do nothing`.execute(trx)
+    keys = []
+    digests = []
+  }
+  for await (const line of linesOf(path)) {
+    const [key = '', digest = ''] = line.split(' ')
+    keys.push(key)
+    digests.push(digest)
+    if (keys.length >= 5000) await flush()
+  }
+  await flush()
+}
+
 /** @returns how many rows. */
-async function putTable(trx: Db, name: string, without: readonly string[], path: string): Promise<number> {
+async function putTable(trx: Db, table: ExportTable, path: string): Promise<number> {
+  const { name, without = [], arriving = {} } = table
   const { rows: columns } = await sql<{ name: string }>`
     select column_name as name from information_schema.columns
     where table_schema = current_schema() and table_name = ${name} and is_generated = 'NEVER' and is_identity = 'NO'`.execute(
@@ -267,11 +368,14 @@ async function putTable(trx: Db, name: string, without: readonly string[], path:
   let bytes = 0
   let count = 0
   const flush = async () => {
-    const names = wanted!.map((each) => sql.ref(each))
+    const filled = Object.keys(arriving)
+    const plain = wanted!.filter((each) => !filled.includes(each))
+    const names = [...plain, ...filled].map((each) => sql.ref(each))
+    const values = [...plain.map((each) => sql`r.${sql.ref(each)}`), ...Object.values(arriving)]
     try {
       // The text goes to the database as it is: reading it here would round large numbers.
       await sql`insert into ${sql.table(name)} (${sql.join(names)})
-        select ${sql.join(names)} from jsonb_populate_recordset(null::${sql.table(name)}, ${`[${batch.join(',')}]`}::jsonb)`.execute(
+        select ${sql.join(values)} from jsonb_populate_recordset(null::${sql.table(name)}, ${`[${batch.join(',')}]`}::jsonb) r`.execute(
         trx,
       )
     } catch (error) {

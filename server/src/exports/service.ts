@@ -1,6 +1,7 @@
 /** A team's data whole: taken out at any time, and given back to an empty server. */
 import type { Kysely } from 'kysely'
 import type { Access } from '../access.ts'
+import type { Datastores } from '../datastores/service.ts'
 import type { Events } from '../events.ts'
 import type { Experiments } from '../experiments/service.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -16,6 +17,7 @@ export type ExportsDeps = {
   access: Access
   teams: Pick<Teams, 'teamGuard' | 'sealAudit' | 'adoptPerson' | 'claimSlug'>
   experiments: Pick<Experiments, 'pointsOf' | 'rebuildFacts'>
+  datastores: Pick<Datastores, 'beginAdoption'>
   metrics: MetricStore
   blobs: BlobStore
   events: Events

@@ -83,6 +83,13 @@ export function CommandPalette({ onClose }: { onClose: () => void }) {
               icon: <GearIcon />,
               go: () => void navigate({ to: '/admin' }),
             },
+            {
+              id: 'sso',
+              label: 'Single sign-on',
+              note: 'Page',
+              icon: <KeyIcon />,
+              go: () => void navigate({ to: '/admin/sso' }),
+            },
           ]
         : []),
       ...(team !== undefined && project !== undefined

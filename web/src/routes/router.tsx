@@ -161,6 +161,11 @@ const teamAudit = createRoute({
   validateSearch: auditSearch,
   component: lazyRouteComponent(() => import('./pages/audit.tsx'), 'TeamAuditPage'),
 })
+const sso = createRoute({
+  getParentRoute: () => inside,
+  path: '/admin/sso',
+  component: lazyRouteComponent(() => import('./pages/sso.tsx'), 'SsoPage'),
+})
 const organisationAudit = createRoute({
   getParentRoute: () => inside,
   path: '/admin/audit',
@@ -358,6 +363,7 @@ const tree = root.addChildren([
     settings,
     notifications,
     admin,
+    sso,
     subscriptions,
     teamSettings,
     runs,

@@ -184,9 +184,12 @@ function Codes({ codes, onDone }: { codes: readonly string[]; onDone: () => void
         shown again.
       </p>
       <CommandBlock text={codes.join('\n')} />
-      <Button look="primary" className="self-end" onClick={onDone}>
-        I have kept them
-      </Button>
+      <div className="flex justify-end gap-2">
+        <Button onClick={() => download(codes)}>Download</Button>
+        <Button look="primary" onClick={onDone}>
+          I have kept them
+        </Button>
+      </div>
     </div>
   )
 }
@@ -222,4 +225,14 @@ function PasswordStep({
       </Button>
     </form>
   )
+}
+
+/** As a file of text, made here: the codes go nowhere else. */
+function download(codes: readonly string[]): void {
+  const text = `Backup codes for Teamgrid at ${location.host}, ${new Date().toISOString().slice(0, 10)}.\nEach works once.\n\n${codes.join('\n')}\n`
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(new Blob([text], { type: 'text/plain' }))
+  link.download = `teamgrid-backup-codes-${location.hostname}.txt`
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
 }

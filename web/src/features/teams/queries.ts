@@ -56,3 +56,5 @@ export const planQuery = () => api.organisation.plan.queryOptions()
 export const locksQuery = () => api.organisation.locks.queryOptions()
 
 export const teamRequestsQuery = () => api.organisation.teamRequests.queryOptions()
+
+export const ssoQuery = () => api.organisation.sso.queryOptions()

@@ -26,9 +26,14 @@ export function AdminPage() {
       title="Organisation"
       wide
       actions={
-        <Link to="/admin/audit" className="text-[13px] text-accent hover:underline">
-          Audit log
-        </Link>
+        <>
+          <Link to="/admin/sso" className="text-[13px] text-accent hover:underline">
+            Single sign-on
+          </Link>
+          <Link to="/admin/audit" className="text-[13px] text-accent hover:underline">
+            Audit log
+          </Link>
+        </>
       }
     >
       <OrganisationSettings />
