@@ -10,7 +10,6 @@ import { Problem, SkeletonRows, Tag } from '../../ui/feedback.tsx'
 import { Checkbox, Field, Input, TextArea } from '../../ui/field.tsx'
 import { PlainTable, Section } from '../../ui/layout.tsx'
 import { tell, tellError } from '../../ui/toast.tsx'
-import { FormError } from '../account/door.tsx'
 import { ssoQuery } from './queries.ts'
 
 const names: Record<SsoProvider, string> = { oidc: 'OpenID Connect', github: 'GitHub', google: 'Google' }
@@ -518,4 +517,13 @@ function roleOf(line: string): GroupRole {
   if (at > 0 && group !== '' && team !== undefined)
     return { group, team, role: role as 'admin' | 'member' | 'viewer' }
   throw new Error(`“${line}” must look like ml-people = vision:member.`)
+}
+
+function FormError({ error }: { error: Error | undefined }) {
+  if (error === undefined) return null
+  return (
+    <p role="alert" className="text-[13px] text-bad">
+      {error.message}
+    </p>
+  )
 }
