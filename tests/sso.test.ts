@@ -1,11 +1,11 @@
 /** Signing in through a real OpenID Connect provider, with groups, without passwords, and with second factors. */
-import { createHmac } from 'node:crypto'
 import type { SsoChange } from '@teamgrid/api'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { randomText } from '../server/src/lib/ids.ts'
 import type { SsoSettings } from '../server/src/teams/sso.ts'
 import { startApp, type TestApp } from './support/app.ts'
 import { type Claims, type OidcProvider, startOidcProvider } from './support/oidc.ts'
+import { totpOf } from './support/totp.ts'
 
 const origin = 'http://teamgrid.test'
 let provider: OidcProvider
@@ -244,21 +244,7 @@ describe('where passwords are off', () => {
 })
 
 describe('a second factor', () => {
-  const base32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
-  /** Source: RFC 6238 with SHA-1, 30 seconds, six digits. */
-  function codeOf(uri: string, stepsLater = 0): string {
-    const secret = new URL(uri).searchParams.get('secret')!
-    const bits = secret
-      .split('')
-      .map((letter) => base32.indexOf(letter).toString(2).padStart(5, '0'))
-      .join('')
-    const key = Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)))
-    const counter = Buffer.alloc(8)
-    counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + stepsLater))
-    const mac = createHmac('sha1', key).update(counter).digest()
-    const at = mac.at(-1)! & 15
-    return String((mac.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, '0')
-  }
+  const codeOf = (uri: string, stepsLater = 0) => totpOf(new URL(uri).searchParams.get('secret')!, stepsLater)
 
   test('is enrolled with the password, asked at sign-in, and a backup code works once', async () => {
     const person = await app.aPerson({ byCookie: true })

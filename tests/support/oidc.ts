@@ -72,10 +72,15 @@ export async function startOidcProvider(redirectUri: string) {
     void provider.interactionFinished(request, response, { login: { accountId: next!.sub } })
   })
 
-  /** What a browser does between our two redirects: follows the provider, who signs `claims` in. @returns where it is sent back to. */
-  async function visit(url: string, claims: Claims): Promise<string> {
+  /** Who sits in front of it from now on. */
+  function signsIn(claims: Claims): void {
     people.set(claims.sub, claims)
     next = claims
+  }
+
+  /** What a browser does between our two redirects: follows the provider, who signs `claims` in. @returns where it is sent back to. */
+  async function visit(url: string, claims: Claims): Promise<string> {
+    signsIn(claims)
     const jar = new Map<string, string>()
     for (let at = url; ;) {
       const reply = await fetch(at, {
@@ -96,6 +101,7 @@ export async function startOidcProvider(redirectUri: string) {
   return {
     issuer,
     client,
+    signsIn,
     visit,
     close: () =>
       new Promise<void>((resolve) => {
