@@ -137,6 +137,20 @@ async function fillWithTheRest(): Promise<void> {
     },
   )
   await app.alerts.settled()
+  // What machines would have left behind.
+  const local = '00000000-0000-7000-8000-000000000001'
+  await sql`with made as (
+      insert into runs (id, project_id, team_id, name, spec, cluster_id, created_by)
+      select gen_random_uuid(), project_id, team_id, 'brave-run-1', '{"command": ["python", "x.py"]}', ${local}, created_by
+      from experiments where id = ${experimentId} returning id)
+    insert into run_experiments (run_id, number, experiment_id, arguments, parameters)
+    select id, 0, ${experimentId}, '[]', '{}' from made`.execute(app.db)
+  await sql`with made as (
+      insert into compute_attempts (id, kind, owner_id, team_id, user_id, cluster_id, number, state, spec, ended_at)
+      select gen_random_uuid(), 'experiment', id, team_id, created_by, ${local}, 1, 'succeeded', '{}', now()
+      from experiments where id = ${experimentId} returning id),
+    streams as (insert into attempt_streams (attempt_id, name, rest) select id, 'out', '\\x00ff' from made)
+    insert into attempt_lines (attempt_id, number, text) select id, 0, 'built' from made`.execute(app.db)
 }
 
 type Archive = { texts: Map<string, string>; digests: Map<string, string> }
@@ -239,6 +253,8 @@ test('every row and every byte of an export comes out again of where it went in'
     'alert_deliveries',
     'artifact_links',
     'budgets',
+    'clusters',
+    'code_archives',
     'custom_charts',
     'meters',
     'shared_lines',
@@ -286,7 +302,7 @@ test('row 60: who may not, gets nothing; a member gets no audit log; no secret l
   const all = await Promise.all(
     (await readdir(join(folder, 'tables'))).map((name) => readFile(join(folder, 'tables', name), 'utf8')),
   )
-  for (const secret of [team.member.key, team.service.key, 'secret_hash', 'password', 'token'])
+  for (const secret of [team.member.key, team.service.key, 'secret_hash', 'sealed_', 'password', 'token'])
     expect(all.join('')).not.toContain(secret)
   const { items } = await team.admin.audit.team({ team: team.slug, action: 'data:export' })
   expect(items[0]).toMatchObject({ actor: { username: team.member.username } })

@@ -206,7 +206,8 @@ function rowsOf(table: ExportTable, scope: Scope): RawBuilder<unknown> {
     ([column, value]) => sql` || jsonb_build_object(${sql.lit(column)}, ${value})`,
   )
   const without = (table.without ?? []).map((column) => sql` - ${sql.lit(column)}`)
-  const row = sql`(to_jsonb(t)${sql.join(others, sql``)}${sql.join(without, sql``)})::text`
+  // The minus binds tighter than the bars.
+  const row = sql`((to_jsonb(t)${sql.join(others, sql``)})${sql.join(without, sql``)})::text`
   return sql`select ${row} as row from ${sql.table(table.name)} t where ${table.where(scope)} order by ${sql.raw(table.order)}`
 }
 

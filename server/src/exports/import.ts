@@ -212,7 +212,7 @@ export function createImport({
   }
 
   async function takeBlob(progress: Progress, entry: TarEntry, key: string): Promise<void> {
-    if (!/^(files|artifacts|datastores\/manifests)\//.test(key))
+    if (!/^(files|artifacts|code|datastores\/manifests)\//.test(key))
       throw new GridError('invalid', `"${key}" is no file of an export`)
     if (await blobs.stat(key)) throw new GridError('conflict', 'A file of this export is here already')
     progress.blobKeys.push(key)

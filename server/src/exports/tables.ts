@@ -42,6 +42,18 @@ const datastores = ({ teamId, projectOwnerId }: Scope) =>
     : sql`select id from datastores where team_id = ${teamId} and (visibility != 'private' or owner_id = ${projectOwnerId})`
 const datastoreVersions = (scope: Scope) =>
   sql`select id from datastore_versions where datastore_id in (${datastores(scope)}) and deleted_at is null`
+const runs = (scope: Scope) =>
+  sql`select id from runs where project_id in (${projects(scope)}) and deleted_at is null`
+/** The server's own machine, which every server has under this id. */
+const ownCluster = sql`'00000000-0000-7000-8000-000000000001'::uuid`
+const clusterOf = ({ teamId }: Scope) => ({
+  cluster_id: sql`case when t.cluster_id in (select id from clusters where team_id = ${teamId})
+    then t.cluster_id else ${ownCluster} end`,
+})
+/** What has not ended runs here and nowhere else. */
+const attempts = (scope: Scope) =>
+  sql`select id from compute_attempts where team_id = ${scope.teamId} and ended_at is not null
+    and (${scope.projectOwnerId === undefined}::boolean or owner_id in (${experiments(scope)}))`
 /** Drafts are their writers'. */
 const views = (scope: Scope) =>
   sql`select id from views where project_id in (${projects(scope)}) and (is_published
@@ -70,6 +82,43 @@ export const tables: readonly ExportTable[] = [
     order: 'sweep_id, number',
   },
   { name: 'experiments', where: (scope) => sql`t.id in (${experiments(scope)})`, order: 'id' },
+  // Their credentials open doors; who gets them back enters them again.
+  { name: 'clusters', where: inTeam, without: ['sealed_secrets'], order: 'id' },
+  {
+    name: 'code_archives',
+    where: (scope) => sql`t.team_id = ${scope.teamId} and (${scope.projectOwnerId === undefined}::boolean
+      or t.sha256 in (select code_sha256 from runs where id in (${runs(scope)})))`,
+    order: 'sha256',
+  },
+  {
+    name: 'runs',
+    where: (scope) => sql`t.id in (${runs(scope)})`,
+    without: ['sealed_environment'],
+    shown: clusterOf,
+    order: 'id',
+  },
+  {
+    name: 'run_experiments',
+    where: (scope) => sql`t.run_id in (${runs(scope)}) and t.experiment_id in (${experiments(scope)})`,
+    order: 'run_id, number',
+  },
+  {
+    name: 'compute_attempts',
+    where: (scope) => sql`t.id in (${attempts(scope)})`,
+    without: ['boot_hash', 'token_hash', 'key_id'],
+    shown: clusterOf,
+    order: 'id',
+  },
+  {
+    name: 'attempt_streams',
+    where: (scope) => sql`t.attempt_id in (${attempts(scope)})`,
+    order: 'attempt_id, name',
+  },
+  {
+    name: 'attempt_lines',
+    where: (scope) => sql`t.attempt_id in (${attempts(scope)})`,
+    order: 'attempt_id, number',
+  },
   { name: 'shared_lines', where: ofExperiments, order: 'experiment_id, writer, stream, first_offset' },
   {
     name: 'experiment_addresses',
@@ -247,6 +296,7 @@ export const leftOut: Readonly<Record<string, string>> = {
 /** References that may lead out of the team; what is not there is left empty. */
 export const looseColumns: Record<string, Record<string, (scope: Scope) => RawBuilder<unknown>>> = {
   artifacts: { experiment_id: experiments },
+  runs: { cloned_from: runs },
   alerts: { rule_id: rules },
   alert_deliveries: { rule_id: rules },
   artifact_blobs: { birth_artifact_id: artifacts },
@@ -260,10 +310,15 @@ export const blobColumns: Record<string, string> = {
   artifact_manifests: 'blob_key',
   artifact_blobs: 'blob_key',
   datastore_versions: 'manifest_key',
+  code_archives: 'blob_key',
 }
 
 /** Columns that say what the bytes must be. */
-export const digestColumns: Record<string, string> = { files: 'sha256_hex', artifact_blobs: 'sha256_hex' }
+export const digestColumns: Record<string, string> = {
+  files: 'sha256_hex',
+  artifact_blobs: 'sha256_hex',
+  code_archives: 'sha256',
+}
 
 /** What a person takes along: who they are, and nothing that opens a door. */
 export const userColumns = ['id', 'username', 'name', 'email', 'kind', 'disabled_at', 'created_at'] as const

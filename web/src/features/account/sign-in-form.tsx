@@ -7,8 +7,19 @@ import { tellError } from '../../ui/toast.tsx'
 import { FormError } from './door.tsx'
 
 /** E-mail and password, then the second factor of who has one. `onDone` runs when the session cookie is set. */
-export function SignInForm({ onDone }: { onDone: () => Promise<unknown> }) {
-  const [isChallenged, setChallenged] = useState(false)
+export function SignInForm({
+  onDone,
+  onChallenge,
+}: {
+  onDone: () => Promise<unknown>
+  /** The password was right and a second factor is asked, or no longer. */
+  onChallenge?: (isChallenged: boolean) => void
+}) {
+  const [isChallenged, setIt] = useState(false)
+  const setChallenged = (is: boolean) => {
+    setIt(is)
+    onChallenge?.(is)
+  }
   const { busy, error, onSubmit } = useSubmit(async (form) => {
     const { needsSecondFactor } = await signIn(fieldOf(form, 'email').trim(), fieldOf(form, 'password'))
     if (needsSecondFactor) setChallenged(true)

@@ -30,10 +30,13 @@ const firstAdmin =
 export function LoginPage() {
   const { signup, next, error } = route.useSearch()
   const [wantsPassword, setWantsPassword] = useState(false)
+  const [isChallenged, setChallenged] = useState(false)
   const about = useQuery(api.instance.about.queryOptions())
   const enter = useEnter(next)
   const noAdmin = about.data?.setupNeeded === true
   const providers = about.data?.signIn.providers ?? []
+  // Halfway in, every other way would only begin again.
+  const hasProviders = providers.length > 0 && !isChallenged
   const showsPassword = about.data?.signIn.password !== false || wantsPassword
   if (signup === true) {
     const open = about.data?.signUpOpen ?? true
@@ -64,7 +67,7 @@ export function LoginPage() {
   }
   return (
     <Door
-      title={noAdmin ? 'Welcome to Teamgrid' : 'Sign in'}
+      title={noAdmin ? 'Welcome to Teamgrid' : isChallenged ? 'Second factor' : 'Sign in'}
       {...(about.data === undefined ? {} : { says: noAdmin ? firstAdmin : about.data.organisation })}
       foot={
         about.data?.signUpOpen === true ? (
@@ -87,15 +90,15 @@ export function LoginPage() {
         <EmptyState title="The server does not answer" says="Try again in a moment." />
       ) : (
         <div className="flex flex-col gap-4">
-          {error !== undefined && <FormError error={new Error(refusalOf(error))} />}
-          {providers.length > 0 && <ProviderButtons providers={providers} next={next ?? '/'} />}
-          {providers.length > 0 && showsPassword && (
+          {error !== undefined && !isChallenged && <FormError error={new Error(refusalOf(error))} />}
+          {hasProviders && <ProviderButtons providers={providers} next={next ?? '/'} />}
+          {hasProviders && showsPassword && (
             <div className="flex items-center gap-3 text-xs text-ink-faint before:h-px before:flex-1 before:bg-line after:h-px after:flex-1 after:bg-line">
               or
             </div>
           )}
           {showsPassword ? (
-            <SignInForm onDone={enter} />
+            <SignInForm onDone={enter} onChallenge={setChallenged} />
           ) : (
             <Button look="ghost" small className="self-center" onClick={() => setWantsPassword(true)}>
               Emergency sign-in with a password
