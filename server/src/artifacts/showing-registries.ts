@@ -18,6 +18,8 @@ export function createShowingRegistries(
   async function listShownRegistries(
     actor: Actor,
   ): Promise<{ items: Registry[]; createRefusal: string | null }> {
+    if (actor.kind !== 'operator' && actor.scope !== 'user')
+      throw new GridError('forbidden', 'The key of a job reads its own experiment, and no registries.')
     const found = await registries.listRegistries(actor, { order: '+name' })
     return {
       items: await shown(actor, found),
