@@ -66,20 +66,44 @@ export async function permitted(
 }
 
 function refusalOf(me: Me, action: Action, experiment: Experiment): GridError | undefined {
-  const team = me.teams.find((each) => each.slug === experiment.team)
+  return refusalFor(me, action, {
+    team: experiment.team,
+    ownerId: experiment.createdById,
+    createdById: experiment.via?.username === me.user.username ? me.user.id : null,
+    kind: 'experiment',
+    name: experiment.name,
+    ownerName: experiment.createdBy.username,
+  })
+}
+
+/** What the table says to somebody's doing it to a thing of a team of theirs; undefined when it lets them. */
+export function refusalFor(
+  me: Me,
+  action: Action,
+  thing: {
+    team: string
+    kind: string
+    name: string
+    ownerId: string
+    ownerName: string
+    createdById: string | null
+  },
+): GridError | undefined {
+  const team = me.teams.find((each) => each.slug === thing.team)
   // A team one is not in is for the server to judge.
   if (team === undefined) return undefined
+  const { ownerId, ownerName, createdById, kind, name } = thing
   const verdict = can(
     { userId: me.user.id, role: team.role, orgRole: me.user.organisationRole, via: 'cli', keyScope: 'user' },
     action,
     {
       teamId: team.id,
-      ownerId: experiment.createdById,
-      createdById: experiment.via?.username === me.user.username ? me.user.id : null,
+      ownerId,
+      createdById,
       isPersonalTeam: team.kind === 'personal',
-      kind: 'experiment',
-      name: experiment.name,
-      ownerName: experiment.createdBy.username,
+      kind,
+      name,
+      ownerName,
       adminNames: team.admins,
     },
     policyOf(team),
@@ -87,7 +111,7 @@ function refusalOf(me: Me, action: Action, experiment: Experiment): GridError | 
   if (verdict.allowed) return undefined
   return new GridError(codeOf(verdict), verdict.sentence, {
     ...(verdict.policy ? { policy: verdict.policy } : {}),
-    owner: experiment.createdBy.username,
+    owner: ownerName,
     admins: team.admins,
   })
 }

@@ -224,10 +224,12 @@ export const cliDoor: Door = {
       column,
     ),
   'run:stop': (world, column) =>
-    grid(() => ['sweep', 'stop', `${world.team}/${world.thing(column).project}/${world.more(column).sweep}`])(
-      world,
-      column,
-    ),
+    grid(() => [
+      'sweep',
+      'stop',
+      `${world.team}/${world.thing(column).project}/${world.more(column).sweep}`,
+      '--yes',
+    ])(world, column),
   'experiment:delete': (world, column) =>
     world.consume(column, async ({ owner, name }) =>
       said(await world.grid(column, 'delete', 'experiment', `${owner}:${name}`, '--yes', '-o', 'json')),

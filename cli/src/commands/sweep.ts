@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { GridError, type Sweep, type SweepAction, type SweepDetails } from '@teamgrid/api'
+import { confirm, refusalFor } from '../acting.ts'
 import { type Context, handle } from '../context.ts'
 import type { Io } from '../io.ts'
 import { positiveInteger } from '../options.ts'
@@ -10,12 +11,18 @@ import { minute } from '../time.ts'
 
 const pageMax = 100
 
-const actions: Record<SweepAction, { says: string; done: string }> = {
-  pause: { says: 'Begin nothing new; what runs goes on.', done: 'Paused' },
-  resume: { says: 'Give agents work again.', done: 'Resumed' },
-  stop: { says: 'Begin nothing new, for good; what runs comes to its own end.', done: 'Stopped' },
-  cancel: { says: 'Begin nothing new, and ask what runs to stop.', done: 'Cancelled' },
+const actions: Record<SweepAction, { says: string; done: string; asks: string }> = {
+  pause: { says: 'Begin nothing new; what runs goes on.', done: 'Paused', asks: 'Pause it?' },
+  resume: { says: 'Give agents work again.', done: 'Resumed', asks: 'Resume it?' },
+  stop: {
+    says: 'Begin nothing new, for good; what runs comes to its own end.',
+    done: 'Stopped',
+    asks: 'Stop it?',
+  },
+  cancel: { says: 'Begin nothing new, and ask what runs to stop.', done: 'Cancelled', asks: 'Cancel it?' },
 }
+
+type SteerOptions = { yes?: boolean; skipDenied?: boolean }
 
 export function addSweep(program: Command, io: Io): void {
   const sweep = program
@@ -44,8 +51,12 @@ export function addSweep(program: Command, io: Io): void {
     sweep
       .command(action)
       .argument('<sweep...>', '[team/]project/sweep')
+      .option('-y, --yes', `do not ask before it happens to somebody else's`)
+      .option('--skip-denied', 'leave out what one may not steer, instead of steering none')
       .description(actions[action].says)
-      .action(handle(io, (context, refs: string[]) => steer(context, action, refs)))
+      .action(
+        handle(io, (context, refs: string[], options: SteerOptions) => steer(context, action, refs, options)),
+      )
 }
 
 async function listSweeps(context: Context, text: string, options: { limit?: number }): Promise<void> {
@@ -101,17 +112,64 @@ async function createSweep(
   else context.say(`wandb agent ${sweep.team}/${sweep.project}/${sweep.slug}`)
 }
 
-async function steer(context: Context, action: SweepAction, refs: readonly string[]): Promise<void> {
+/** Everything is found, proven and confirmed before anything is steered. */
+async function steer(
+  context: Context,
+  action: SweepAction,
+  refs: readonly string[],
+  options: SteerOptions,
+): Promise<void> {
   const places = []
   for (const ref of refs) places.push(await placeOf(context, ref, 3))
   const { client } = await context.connection()
-  const rows: Sweep[] = []
+  const found = new Map<string, Sweep>()
   for (const [team, project, sweep] of places) {
-    const row = await client.sweeps.steer({ team, project, sweep, action })
+    const one = await client.sweeps.get({ team, project, sweep })
+    found.set(one.id, one)
+  }
+  const sweeps = await steerable(context, [...found.values()], options.skipDenied === true)
+  const { user } = await context.me()
+  const others = sweeps.filter((one) => one.createdById !== user.id)
+  if (others.length > 0 && !options.yes) {
+    const { done, asks } = actions[action]
+    const whose = others.map((one) => `sweep ${shown(one.name)} belongs to ${one.createdBy.username}.\n`)
+    await confirm(context, whose.join(''), asks, {
+      not: `Nothing was ${done.toLowerCase()}`,
+      yesHint: `Say --yes to ${action} what is somebody else’s.`,
+    })
+  }
+  const rows: Sweep[] = []
+  for (const { team, project, slug } of sweeps) {
+    const row = await client.sweeps.steer({ team, project, sweep: slug, action })
     rows.push(row)
     context.done(`${actions[action].done} ${shown(row.name)}`)
   }
   if (context.json) context.printJson(rows.map(sweepJson))
+}
+
+/** @throws GridError with the first refusal, as the server would word it, unless what is refused shall be left out. */
+async function steerable(
+  context: Context,
+  sweeps: readonly Sweep[],
+  skipDenied: boolean,
+): Promise<readonly Sweep[]> {
+  const me = await context.me()
+  return sweeps.filter((one) => {
+    // What a service account made for somebody bears their name alone, so of its own the server has to judge.
+    if (me.teams.find((team) => team.slug === one.team)?.role === 'service') return true
+    const refusal = refusalFor(me, 'run:stop', {
+      team: one.team,
+      kind: 'sweep',
+      name: one.name,
+      ownerId: one.createdById,
+      ownerName: one.createdBy.username,
+      createdById: null,
+    })
+    if (refusal === undefined) return true
+    if (!skipDenied) throw refusal
+    context.warn(refusal.message.replace(/^Warning: /, ''))
+    return false
+  })
 }
 
 /**
@@ -161,7 +219,7 @@ const agentColumns: Column<SweepDetails['agentList'][number]>[] = [
 
 /** `7 of 30, 2 running` */
 function progressOf({ counts, expected }: Sweep): string {
-  const done = counts.finished + counts.failed + counts.stopped
+  const done = counts.finished + counts.failed + counts.stopped + counts.moved
   const open = counts.running + counts.waiting
   return `${done}${expected === null ? '' : ` of ${expected}`}${open > 0 ? `, ${open} running` : ''}`
 }
