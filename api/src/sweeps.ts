@@ -50,6 +50,8 @@ export const Sweep = z.object({
     finished: z.number(),
     failed: z.number(),
     stopped: z.number(),
+    /** Begun by the sweep and moved to another project since; who may see them finds them there. */
+    moved: z.number(),
   }),
   /** How many there will be in all; null when it goes on until somebody stops it. */
   expected: z.number().nullable(),

@@ -105,12 +105,11 @@ export function createReading({
     const [first] = sweeps
     if (!first) return []
     const slugs = sweeps.map((sweep) => sweep.slug)
-    const [counts, agents] = await Promise.all([
+    const ids = sweeps.map((sweep) => sweep.id)
+    const [counts, moved, agents] = await Promise.all([
       store.countStates(db, first.projectId, slugs),
-      store.liveAgentCounts(
-        db,
-        sweeps.map((sweep) => sweep.id),
-      ),
+      store.countMoved(db, ids),
+      store.liveAgentCounts(db, ids),
     ])
     return await Promise.all(
       sweeps.map(async (sweep) => {
@@ -130,7 +129,7 @@ export function createReading({
           updatedAt: sweep.updatedAt.toISOString(),
           heartbeatAt: sweep.heartbeatAt?.toISOString() ?? null,
           endedAt: sweep.endedAt?.toISOString() ?? null,
-          counts: countsOf(counts.get(sweep.slug) ?? {}),
+          counts: countsOf(counts.get(sweep.slug) ?? {}, moved.get(sweep.id)),
           expected: expectedCount(config),
           agents: agents.get(sweep.id) ?? 0,
           best: await bestOf(actor, sweep),
@@ -348,7 +347,7 @@ function parameterOf(parameter: Parameter): SweepParameter {
   return { name, distribution, isCategorical, isLogarithmic: isLog(parameter) }
 }
 
-function countsOf(states: Partial<Record<ExperimentState, number>>): Sweep['counts'] {
+function countsOf(states: Partial<Record<ExperimentState, number>>, moved = 0): Sweep['counts'] {
   const sum = (...names: ExperimentState[]) => names.reduce((total, name) => total + (states[name] ?? 0), 0)
   const counts = {
     running: sum('running', 'preempting'),
@@ -356,6 +355,8 @@ function countsOf(states: Partial<Record<ExperimentState, number>>): Sweep['coun
     finished: sum('finished'),
     failed: sum('failed', 'crashed'),
     stopped: sum('killed', 'preempted'),
+    // Whatever became of them is told where they are.
+    moved,
   }
   return { total: Object.values(counts).reduce((total, count) => total + count, 0), ...counts }
 }

@@ -65,9 +65,18 @@ async function selectSweeps(
   return rows.map(sweepOf)
 }
 
+/** The sweep at an address; also at the address that it would have where an experiment of it moved to. */
 export async function findSweep(db: Db, { team, project, slug }: SweepRef): Promise<StoredSweep | undefined> {
-  const where = sql`lower(t.slug) = lower(${team}) and lower(p.name) = lower(${project}) and s.slug = ${slug}`
-  return (await selectSweeps(db, where))[0]
+  const named = sql`lower(t.slug) = lower(${team}) and lower(p.name) = lower(${project})`
+  const [here] = await selectSweeps(db, sql`${named} and s.slug = ${slug}`)
+  if (here) return here
+  // An experiment that moved away still names the sweep that began it.
+  const began = sql`s.slug = ${slug} and s.id in (
+    select x.sweep_id from sweep_trials x join experiments e on e.id = x.experiment_id
+    join projects ep on ep.id = e.project_id join teams et on et.id = e.team_id
+    where e.sweep_name = ${slug} and e.deleted_at is null
+      and lower(et.slug) = lower(${team}) and lower(ep.name) = lower(${project}))`
+  return (await selectSweeps(db, began, sql`limit 1`))[0]
 }
 
 export async function findSweepById(db: Db, id: string): Promise<StoredSweep | undefined> {
@@ -375,4 +384,14 @@ export async function countStates(
     counts.set(row.sweep_name!, states)
   }
   return counts
+}
+
+/** How many experiments that each sweep began are in another project by now, by the sweep's id. */
+export async function countMoved(db: Db, sweepIds: readonly string[]): Promise<Map<string, number>> {
+  const { rows } = await sql<{ sweep_id: string; count: number }>`
+    select x.sweep_id, count(*) as count
+    from sweep_trials x join sweeps s on s.id = x.sweep_id join experiments e on e.id = x.experiment_id
+    where x.sweep_id = any(${[...sweepIds]}::uuid[]) and e.project_id <> s.project_id and e.deleted_at is null
+    group by x.sweep_id`.execute(db)
+  return new Map(rows.map((row) => [row.sweep_id, Number(row.count)]))
 }

@@ -23,11 +23,12 @@ export function SweepStateTag({ state }: { state: SweepState }) {
 
 /** How far it is, as a bar where there is an end. */
 export function Progress({ sweep: { counts, expected } }: { sweep: Pick<Sweep, 'counts' | 'expected'> }) {
-  const done = counts.finished + counts.failed + counts.stopped
+  const done = counts.finished + counts.failed + counts.stopped + counts.moved
   const parts = [
     { count: counts.finished, colour: 'bg-good', word: 'finished' },
     { count: counts.failed, colour: 'bg-bad', word: 'failed' },
     { count: counts.stopped, colour: 'bg-warn', word: 'stopped' },
+    { count: counts.moved, colour: 'bg-line', word: 'moved to another project' },
     { count: counts.running, colour: 'bg-live', word: 'running' },
     { count: counts.waiting, colour: 'bg-quiet', word: 'waiting' },
   ].filter((part) => part.count > 0)

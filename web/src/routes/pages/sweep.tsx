@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
+import { getRouteApi, Link, Navigate, useNavigate } from '@tanstack/react-router'
 import { filtersToText } from '../../features/experiments/filters.ts'
 import { StateBadge } from '../../features/experiments/state.tsx'
 import { analysisQuery, sweepQuery } from '../../features/sweeps/queries.ts'
@@ -43,6 +43,18 @@ export function SweepPage() {
     )
   if (sweep.data === undefined) return <SkeletonRows rows={10} />
   const found = sweep.data
+  // An experiment that moved names its sweep, which stayed where it was.
+  if (
+    found.project.toLowerCase() !== project.toLowerCase() ||
+    found.team.toLowerCase() !== teamSlug.toLowerCase()
+  )
+    return (
+      <Navigate
+        to="/$team/$project/sweeps/$id"
+        params={{ team: found.team, project: found.project, id }}
+        replace
+      />
+    )
   const where = filtersToText([{ column: 'sweep', op: 'eq', value: found.slug }])
   return (
     <Page
@@ -148,7 +160,7 @@ export function SweepPage() {
             search={{ where }}
             className="text-[13px] text-accent hover:underline"
           >
-            All {found.counts.total} as a table
+            All {found.counts.total - found.counts.moved} as a table
           </Link>
         }
         flush
