@@ -157,7 +157,7 @@ export function createTicking({ db, notifications, events, clock, linkOrigin }: 
     lines: string[],
   ): Promise<void> {
     const { slug, admins } = await store.findAdmins(trx, teamId)
-    const link = `/${slug}/usage`
+    const link = `/teams/${slug}/usage`
     const mail: Message = {
       subject: title,
       paragraphs: lines,

@@ -119,6 +119,13 @@ export function CommandPalette({ onClose }: { onClose: () => void }) {
         icon: <PeopleIcon />,
         go: () => void navigate({ to: '/$team', params: { team: each.slug } }),
       },
+      {
+        id: `${each.id}-usage`,
+        label: `${each.slug} usage and credits`,
+        note: 'Page',
+        icon: <TableIcon />,
+        go: () => void navigate({ to: '/teams/$team/usage', params: { team: each.slug } }),
+      },
       ...(each.kind === 'team'
         ? [
             {

@@ -1,3 +1,4 @@
+import { usageGroups } from '@teamgrid/api'
 import type { QueryClient } from '@tanstack/react-query'
 import {
   createRootRouteWithContext,
@@ -13,6 +14,7 @@ import { Frame } from './frame.tsx'
 import { NotFound, PageProblem, PageWaiting } from './page-states.tsx'
 import {
   chartSearch,
+  day,
   flag,
   listSearch,
   number,
@@ -145,8 +147,14 @@ const teamAlerts = createRoute({
   path: '/teams/$team/alerts',
   component: lazyRouteComponent(() => import('./pages/team-alerts.tsx'), 'TeamAlertsPage'),
 })
+const usage = createRoute({
+  getParentRoute: () => inside,
+  path: '/teams/$team/usage',
+  validateSearch: (search) =>
+    present({ by: oneOf(...usageGroups)(search.by), since: day(search.since), until: day(search.until) }),
+  component: lazyRouteComponent(() => import('./pages/usage.tsx'), 'UsagePage'),
+})
 const auditSearch = (search: Record<string, unknown>) => {
-  const day = (value: unknown) => (/^\d{4}-\d\d-\d\d$/.test(text(value) ?? '') ? text(value) : undefined)
   return present({
     q: text(search.q),
     who: text(search.who),
@@ -369,6 +377,7 @@ const tree = root.addChildren([
     runs,
     run,
     cloneRun,
+    usage,
     teamAlerts,
     teamAudit,
     organisationAudit,

@@ -21,6 +21,12 @@ export const oneOf =
   (value: unknown): T | undefined =>
     choices.find((choice) => choice === value)
 
+/** `2026-03-31`. */
+export const day = (value: unknown): string | undefined =>
+  typeof value === 'string' && /^\d{4}-\d\d-\d\d$/.test(value) && !Number.isNaN(Date.parse(value))
+    ? value
+    : undefined
+
 /** Only addresses of this very app may be gone to after sign-in. */
 export const ownPath = (value: unknown): string | undefined =>
   typeof value === 'string' && /^\/(?![/\\])/.test(value) ? value : undefined

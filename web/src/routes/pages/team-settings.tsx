@@ -55,6 +55,13 @@ export function TeamSettingsPage() {
           >
             Alerts
           </Link>
+          <Link
+            to="/teams/$team/usage"
+            params={{ team: slug }}
+            className="text-[13px] text-accent hover:underline"
+          >
+            Usage
+          </Link>
           <Link to="/$team" params={{ team: slug }} className="text-[13px] text-accent hover:underline">
             Projects of {slug}
           </Link>

@@ -76,6 +76,13 @@ export function TeamPage() {
           >
             Datastores
           </Link>
+          <Link
+            to="/teams/$team/usage"
+            params={{ team: slug }}
+            className="inline-flex h-8 items-center rounded-md border border-line-strong bg-surface px-3 text-sm font-medium hover:bg-hover"
+          >
+            Usage
+          </Link>
           <Button look="primary" refused={refused('project:create')} onClick={() => setNaming(true)}>
             New project
           </Button>
