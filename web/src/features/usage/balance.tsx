@@ -107,7 +107,7 @@ function Figures({ balance }: { balance: Balance }) {
       </dl>
       <p className="mt-4 text-[13px] text-ink-faint">
         {isUnlimited
-          ? 'This team was never given credits, so nothing is held back; what machines cost is counted all the same. Credits that are added become the limit.'
+          ? 'This team was never given credits, so nothing is held back; what machines cost is counted all the same. Credits that are added become the limit, less what was used.'
           : `At the end: ${endWords[balance.whenEmpty].toLowerCase()}. Admins hear of it from ${formatCredits(balance.lowMicrocredits)} on. Nothing is ever deleted for want of credits.`}
       </p>
     </>
@@ -160,7 +160,7 @@ function CreditForm({ balance, onDone }: { balance: Balance; onDone: () => void 
         label="Credits"
         help={
           balance.state === 'unlimited'
-            ? 'The first credits end the unlimited use: from then on the team has what it was given.'
+            ? `The first credits end the unlimited use. What was used so far, ${formatCredits(balance.usedMicrocredits)}, is taken off.`
             : 'Below zero takes back what was given by mistake.'
         }
         error={error?.message}

@@ -110,7 +110,9 @@ function BudgetBar({ budget }: { budget: Budget }) {
   return (
     <div className="min-w-56 flex-1">
       <p className="flex flex-wrap items-center gap-x-2 gap-y-1">
-        <span className="text-sm font-medium first-letter:uppercase">{nameOf(budget)}</span>
+        <span className="text-sm font-medium">
+          {budget.person?.username ?? budget.project ?? 'The whole team'}
+        </span>
         <span className="text-ink-faint">
           {budget.person !== null && 'person, '}
           {budget.project !== null && 'project, '}

@@ -57,7 +57,9 @@ export function LedgerSection({ team }: { team: Team }) {
                 {line.microcredits > 0 && '+'}
                 {formatCredits(line.microcredits)}
               </td>
-              <td className="whitespace-nowrap">{line.by?.username ?? ''}</td>
+              <td className="whitespace-nowrap">
+                {line.by?.username ?? (line.reason === 'usage' ? '' : 'operator')}
+              </td>
               <td className="min-w-40 text-ink-soft">{line.note}</td>
             </tr>
           ))}

@@ -50,7 +50,7 @@ export function RatesSection({ team }: { team: Team }) {
           {rates.data.items.map((rate) => (
             <tr key={keyOf(rate)}>
               <td>
-                <span className="flex items-center gap-2 font-medium">
+                <span className="flex items-center gap-2 font-medium whitespace-nowrap">
                   {rate.machine === '*' ? 'Any other machine' : rate.machine}
                   {rate.isSpot && <Tag>spot</Tag>}
                 </span>

@@ -129,7 +129,7 @@ function UsageTable({ by, usage }: { by: UsageGroup; usage: Usage }) {
   // Where machines cost nothing, time is what tells who used most.
   const measure = total.microcredits > 0 ? 'microcredits' : 'seconds'
   return (
-    <PlainTable label="Usage" head={[groupWords[by], 'Machines', 'Time', 'GPU time', 'Credits', 'Share']}>
+    <PlainTable label="Usage" head={[groupWords[by], 'Stays', 'Time', 'GPU time', 'Credits', 'Share']}>
       {usage.rows.map((row) => {
         const share = total[measure] === 0 ? 0 : row[measure] / total[measure]
         return (

@@ -58,7 +58,7 @@ test('days without use have a bar of nothing; long ranges go by month and lose n
 
 test('the file has exact credits, and names that look like formulas are text', () => {
   const [head, line, rest] = usageCsv('vision', 'person', usage).split('\r\n')
-  expect(head).toBe('team,from,to,person,machines,seconds,gpu_seconds,credits,estimate')
+  expect(head).toBe('team,from,to,person,stays,seconds,gpu_seconds,credits,estimate')
   expect(line).toBe(
     `vision,2026-03-01T00:00:00.000Z,2026-03-04T12:00:00.000Z,"'=ada, ""the first""",2,7200,0,1.5,false`,
   )

@@ -120,7 +120,7 @@ export function barsOf({ from, to, days }: Pick<Usage, 'from' | 'to' | 'days'>):
 /** The table for a spreadsheet: exact credits, and the range in every row so that months can be put below each other. */
 export function usageCsv(team: string, by: UsageGroup, usage: Usage): string {
   return [
-    ['team', 'from', 'to', by, 'machines', 'seconds', 'gpu_seconds', 'credits', 'estimate'],
+    ['team', 'from', 'to', by, 'stays', 'seconds', 'gpu_seconds', 'credits', 'estimate'],
     ...usage.rows.map((row) => [
       team,
       usage.from,
