@@ -10,8 +10,7 @@ import { EmptyState, Problem, SkeletonRows, Tag } from '../../ui/feedback.tsx'
 import { Checkbox, Field, Input, Select } from '../../ui/field.tsx'
 import { Section } from '../../ui/layout.tsx'
 import { tell } from '../../ui/toast.tsx'
-import { membersQuery, projectsQuery } from '../teams/queries.ts'
-import { budgetsQuery } from './queries.ts'
+import { budgetsQuery, membersQuery, projectsQuery } from './queries.ts'
 import { formatCredits, microcreditsOf, percentsOf } from './words.ts'
 
 const periodWords = { month: 'each month', quarter: 'each quarter', none: 'once' } as const

@@ -12,3 +12,10 @@ export const usageQuery = (input: { team: string; by: UsageGroup; from?: string;
 export const budgetsQuery = (team: string) => api.usage.budgets.queryOptions({ input: { team }, meta: live })
 
 export const ratesQuery = () => api.usage.rates.queryOptions({ meta: live })
+
+/** Whom and what a budget can be for. */
+export const membersQuery = (team: string) =>
+  api.teams.members.queryOptions({ input: { team }, meta: { live: { on: ['team.changed'] } } })
+
+export const projectsQuery = (team: string) =>
+  api.projects.list.queryOptions({ input: { team }, meta: { live: { on: ['project.changed'] } } })
