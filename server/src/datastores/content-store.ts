@@ -133,16 +133,21 @@ export async function grantReadable(
   now: Date,
 ): Promise<void> {
   const digests = sql<string[]>`${sha256Hexes}::text[]`
+  // One look into the index for each digest. As one set, a database that has not yet counted a large new version reads
+  // all of it for every digest.
   await sql`
     with granted as (
       insert into datastore_upload_contents (upload_id, sha256_hex)
-      select ${upload.id}::uuid, c.sha256_hex from datastore_contents c
-      where c.sha256_hex = any(${digests}) and c.damaged_at is null and exists (
-        select from datastore_entries e
+      select ${upload.id}::uuid, c.sha256_hex from (select distinct unnest(${digests}) as sha256_hex) asked
+      join datastore_contents c using (sha256_hex)
+      cross join lateral (
+        select from (select version_id from datastore_entries where sha256_hex = asked.sha256_hex offset 0) e
         join datastore_versions v on v.id = e.version_id
         join datastores d on d.id = v.datastore_id
-        where e.sha256_hex = c.sha256_hex and v.deleted_at is null and d.team_id = ${upload.teamId}
-          and (d.visibility <> 'private' or d.owner_id = ${upload.ownerId}))
+        where v.deleted_at is null and d.team_id = ${upload.teamId}
+          and (d.visibility <> 'private' or d.owner_id = ${upload.ownerId})
+        limit 1) seen
+      where c.damaged_at is null
       on conflict do nothing)
     update datastore_contents set touched_at = ${now} where sha256_hex = any(${digests})`.execute(db)
 }
