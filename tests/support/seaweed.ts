@@ -59,6 +59,9 @@ export async function startSeaweed(): Promise<Seaweed> {
     `-s3.port=${ports.s3}`,
     `-s3.port.grpc=${grpc.s3}`,
     `-s3.config=${join(folder, 's3.json')}`,
+    // Two more servers that nobody asked for, at ports that two clusters beside each other would both want.
+    '-s3.port.iceberg=0',
+    '-s3.port.lance=0',
   ]
   let said = ''
   const child = spawn(weed, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
