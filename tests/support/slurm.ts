@@ -33,8 +33,8 @@ export async function whyNoSlurm(): Promise<string | undefined> {
     if (await hasSlurm()) return undefined
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
     const install = ['install', '-y', '--no-install-recommends', 'slurm-wlm', 'munge']
-    await run('apt-get', ['update'], { env }).catch(() => undefined)
-    const installed = await run('apt-get', install, { env }).catch(() => undefined)
+    await run('apt-get', ['update'], { env, secondsMax: 90 }).catch(() => undefined)
+    const installed = await run('apt-get', install, { env, secondsMax: 240 }).catch(() => undefined)
     return installed?.code === 0 ? undefined : 'the packages slurm-wlm and munge cannot be installed here'
   })
 }
