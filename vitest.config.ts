@@ -3,8 +3,6 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['{api,server,cli,web,agent}/src/**/*.test.{ts,tsx}', 'tests/**/*.test.ts'],
-    // It was seen to wait for ever on a busy machine, once in two whole runs; until that is found it runs by hand.
-    exclude: ['**/node_modules/**', ...(process.env['CI'] ? ['server/src/runs/runs.test.ts'] : [])],
     // Many tests wait for a real client or a browser rather than for the processor.
     maxWorkers: 3,
     // Real servers, browsers and clients on a shared machine: one try more in CI, which names what needed it.

@@ -110,7 +110,7 @@ export function createSubmitting(
         const rows = planned.experiments.map((each, number) => ({
           ...each,
           number,
-          id: newId(clock.now().getTime() + number),
+          id: newId(clock.now().getTime()),
           name: `${name}-exp${number}`,
         }))
         const taken = await experiments.inRun.createForRun(
